@@ -1,0 +1,84 @@
+// BN1's arithmetic by instruction set: one table of functions an instruction set, one table chosen once.
+// In: packed weights (layout R16K4, docs/kernels.md) and activations. Out: exactly the bits of docs/bn1.md.
+// Every function runs in the calling thread; who splits work over threads never splits K.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "quant/types.h"
+
+namespace bw::kernels {
+
+inline constexpr uint32_t panel_rows = 16;   // rows interleaved in one panel
+inline constexpr uint32_t kv_chunk = 256;    // positions in an attention chunk (BN1 section 7)
+
+// Rows of one linear in R16K4. A panel is panel_rows rows (the last one padded with zeros in memory only).
+struct Packed {
+  quant::Type type = quant::Type::F32;
+  uint32_t n_out = 0, k = 0;
+  const std::byte* data = nullptr;  // 64-byte aligned, n_panels() * panel_bytes(type, k)
+  uint32_t n_panels() const { return (n_out + panel_rows - 1) / panel_rows; }
+};
+size_t panel_bytes(quant::Type type, uint32_t k);  // a multiple of 64
+// n_rows (1..16) consecutive GGUF rows -> one panel at dst [panel_bytes]. One layout for every instruction set.
+// Error where a scale, minimum or float weight is not finite (BN1 section 1).
+Status pack_panel(quant::Type type, const std::byte* rows, uint32_t n_rows, uint32_t k, std::byte* dst);
+
+// Activations [n, k] in the form the weight family multiplies. Only the members of that family are set.
+struct Acts {
+  uint32_t n = 0, k = 0;
+  const float* f32 = nullptr;      // family f
+  const int8_t* q = nullptr;       // b32 and b256, row-major [n, k]
+  const float* d = nullptr;        // b32 [n, k/32]; b256 [n, k/256]
+  const int32_t* sums = nullptr;   // b32: sum of q over 32 [n, k/32]; b256: sums over 16 [n, k/16]
+};
+
+enum class Glu { silu, gelu };
+
+// One (row, KV head) pair's attention: the n_rep query heads that share the KV head.
+// K and V of a chunk: f16 [kv_chunk, head_dim], one chunk = one page half; chunks[c] are for positions 256c...
+struct Attend {
+  const float* q = nullptr;                  // [n_rep, head_dim] after RoPE
+  uint32_t n_rep = 1, head_dim = 0;
+  const uint16_t* const* k_chunks = nullptr; // [n_chunks] pointers to f16 [256, head_dim]
+  const uint16_t* const* v_chunks = nullptr;
+  uint32_t n_valid = 0;                      // keys 0 .. n_valid-1 are attended (the row's own position + 1)
+  float scale = 0;
+  float* scratch = nullptr;                  // attend_scratch(n_rep, head_dim) floats
+  float* out = nullptr;                      // [n_rep, head_dim]
+};
+size_t attend_scratch(uint32_t n_rep, uint32_t head_dim);
+
+struct Table {
+  std::string_view name;  // "scalar", "avx2", "avx512vnni"
+  bool (*available)();    // this machine and operating system can run it
+
+  // True iff any of x [n] has all exponent bits set.
+  bool (*non_finite)(const float* x, size_t n);
+  // A32: x [k] -> q [k], d [k/32], sums [k/32]. A256: -> q [k], d [k/256], sums [k/16]. (BN1 section 2)
+  void (*act32)(const float* x, uint32_t k, int8_t* q, float* d, int32_t* sums);
+  void (*act256)(const float* x, uint32_t k, int8_t* q, float* d, int32_t* sums);
+  // y[c * ldy + r] for rows r of panels [panel0, panel1) (only r < n_out are written), all a.n columns c. Section 3.
+  void (*product)(const Packed& w, uint32_t panel0, uint32_t panel1, const Acts& a, float* y, size_t ldy);
+  // Section 4. Returns false when ss is not finite (y is then undefined).
+  bool (*rms_norm)(const float* x, const float* w, uint32_t n, float eps, float* y);
+  void (*glu)(Glu act, const float* gate, const float* up, size_t n, float* y);
+  void (*add)(float* x, const float* y, size_t n);  // x = add(x, y)
+  // x [head_dim], cos/sin [n_rot/2]; neox pairs (i, i + n_rot/2), else (2i, 2i + 1). Section 6.
+  void (*rope)(float* x, const float* cos, const float* sin, uint32_t n_rot, bool neox);
+  // f32 -> f16 nearest even; false when a value is not finite or |x| >= 65520.
+  bool (*store_f16)(const float* x, size_t n, uint16_t* out);
+  // Section 7, F16 cache. False when a score is not finite.
+  bool (*attend_f16)(const Attend& a);
+};
+
+std::span<const Table* const> tables();  // all compiled in, slowest first
+// The table named `isa`, or BITWORTH_ISA, or the best available. Naming one this machine lacks, or an unknown name,
+// is an Error that lists those it has.
+Result<const Table*> choose(std::string_view isa = {});
+
+}  // namespace bw::kernels

@@ -1,0 +1,36 @@
+// What an architecture is: sizes, norms, rope and windows as a file declares them, and where its tensors are.
+// In: gguf::File. Out: Spec, validated against the shapes of the tensors present. No loop over layers lives here.
+// An architecture = one entry in spec.cc (defaults of its keys, rope pairing, activation) + its tensor names.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "gguf/file.h"
+
+namespace bw::model {
+
+enum class RopePairs { normal /* (2i, 2i+1) */, neox /* (i, i + n_rot/2) */ };
+enum class Activation { silu, gelu };
+
+struct Spec {
+  std::string architecture;  // "llama", "qwen2"
+  uint32_t n_layer = 0, n_embd = 0, n_ff = 0, n_head = 0, n_head_kv = 0, head_dim = 0, n_vocab = 0;
+  uint32_t n_ctx_train = 0;
+  uint32_t n_rot = 0;
+  float rms_eps = 0;
+  float rope_base = 10000;
+  double rope_scale_factor = 1;  // linear scaling; other declared kinds are refused by name until built
+  RopePairs rope_pairs = RopePairs::normal;
+  Activation activation = Activation::silu;
+  bool tied_output = false;      // no output.weight: the head is token_embd
+};
+
+// Error (unsupported) for an architecture not built, listing those that are; Error (bad_input) naming key and
+// tensor where sizes disagree, a required tensor is missing, or a tensor the graph does not name is present.
+Result<Spec> spec(const gguf::File& file);
+// Architectures spec() knows, comma separated.
+std::string known_architectures();
+
+}  // namespace bw::model
