@@ -1,0 +1,130 @@
+// bitworth run FILE --prompt P: one answer, streamed to stdout.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "cli/cli.h"
+#include "cli/model_session.h"
+#include "engine/generate.h"
+#include "text/chat.h"
+
+namespace bw::cli {
+namespace {
+
+struct Options {
+  std::string path, prompt, system;
+  bool raw = false;
+  int threads = 0;
+  uint32_t n_ctx = 0, max_tokens = 256;
+  engine::SamplerOptions sampler;
+};
+
+// Bytes of `s` that end on a whole UTF-8 character, so that a terminal never sees half of one.
+size_t whole_characters(const std::string& s) {
+  size_t end = s.size();
+  for (size_t back = 1; back <= 4 && back <= s.size(); ++back) {
+    const auto c = static_cast<unsigned char>(s[s.size() - back]);
+    if ((c & 0xC0) == 0x80) continue;
+    const size_t need = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
+    if (need > back) end = s.size() - back;
+    break;
+  }
+  return end;
+}
+
+int run(const Shared& shared, const Options& o) {
+  auto path = resolve_model(o.path);
+  if (!path) return complain(path.error());
+  auto file = gguf::open(*path);
+  if (!file) return complain(file.error());
+  auto tokenizer = tokenizer_of(*file);
+  if (!tokenizer) return complain(tokenizer.error());
+  engine::Request request;
+  if (o.raw) {
+    request.prompt = tokenizer->encode(o.prompt, text::Tokenizer::Special::as_text, text::Tokenizer::Bos::as_declared);
+  } else {
+    std::vector<text::Message> messages;
+    if (!o.system.empty()) messages.push_back({"system", o.system});
+    messages.push_back({"user", o.prompt});
+    auto ids = text::chat_tokens(*tokenizer, messages, true);
+    if (!ids) return complain(ids.error());
+    request.prompt = *ids;
+  }
+  if (request.prompt.empty())
+    return complain(bad_input("run: the prompt is empty", "give some text with --prompt"));
+  for (size_t id = 0; id < tokenizer->size(); ++id)
+    if (tokenizer->ends_generation(static_cast<text::Token>(id))) request.stop.push_back(static_cast<text::Token>(id));
+  request.max_tokens = o.max_tokens;
+  request.sampler = o.sampler;
+  engine::LoadOptions load;
+  load.n_threads = o.threads;
+  auto model = load_with_progress(shared, *file, load);
+  if (!model) return complain(model.error());
+  engine::ContextOptions options;
+  options.n_ctx = o.n_ctx ? o.n_ctx : static_cast<uint32_t>(request.prompt.size()) + o.max_tokens;
+  if (request.prompt.size() >= options.n_ctx)
+    return complain(bad_input(fmt::format("run: the prompt has {} tokens, --ctx holds {}", request.prompt.size(), options.n_ctx),
+                              "raise --ctx, or shorten the prompt; nothing is ever cut silently"));
+  auto context = engine::make_context(*model, options);
+  if (!context) return complain(context.error());
+  catch_interrupts();
+  size_t printed = 0;
+  std::string all;
+  size_t n_seen = 0;
+  request.stop_when = [&](std::span<const text::Token> output) {
+    for (; n_seen < output.size(); ++n_seen) all += tokenizer->piece(output[n_seen], false);
+    if (!shared.json) {
+      const size_t end = whole_characters(all);
+      std::fwrite(all.data() + printed, 1, end - printed, stdout);
+      std::fflush(stdout);
+      printed = end;
+    }
+    return interrupted().load();
+  };
+  auto done = engine::generate(**context, {}, std::span(&request, 1));
+  if (!done) return complain(done.error());
+  const engine::Completion& c = done->front();
+  if (!shared.json) {
+    std::fwrite(all.data() + printed, 1, all.size() - printed, stdout);
+    fmt::print("\n");
+  }
+  const double first = 1e-9 * double(c.ns_first), rest = 1e-9 * double(c.ns_total - c.ns_first);
+  if (shared.json) {
+    nlohmann::ordered_json j{{"text", tokenizer->decode(c.tokens)}, {"tokens", c.tokens}, {"n_prompt", c.n_prompt},
+                             {"reason", c.reason == engine::Completion::Reason::stop ? "stop" : "length"},
+                             {"time_to_first_token_s", first}, {"isa", std::string((*model)->isa())}};
+    if (c.tokens.size() > 1 && rest > 0) j["decode_tokens_per_s"] = double(c.tokens.size() - 1) / rest;
+    fmt::print("{}\n", j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+  } else if (!shared.quiet) {
+    fmt::print(stderr, "[{} prompt tokens, first token after {:.2f} s", c.n_prompt, first);
+    if (c.tokens.size() > 1 && rest > 0)
+      fmt::print(stderr, ", then {:.1f} tokens/s, {}", double(c.tokens.size() - 1) / rest, (*model)->isa());
+    fmt::print(stderr, "{}]\n", c.reason == engine::Completion::Reason::length ? ", cut at --max-tokens" : "");
+  }
+  return interrupted() ? 1 : 0;
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Shared& shared) {
+  auto* sub = app.add_subcommand("run", "One answer to one prompt, streamed");
+  sub->footer("Example:\n  bitworth run model.gguf --prompt 'Write a haiku about memory' --max-tokens 64");
+  auto o = std::make_shared<Options>();
+  sub->add_option("FILE", o->path, "GGUF file, or a name from `bitworth models`")->required();
+  sub->add_option("--prompt", o->prompt, "The user's message")->required();
+  sub->add_option("--system", o->system, "A system message before it");
+  sub->add_flag("--raw", o->raw, "No chat template: the model continues the prompt");
+  sub->add_option("--max-tokens", o->max_tokens, "Most tokens of output")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  sub->add_option("--ctx", o->n_ctx, "Positions; by default as many as prompt and output need")->check(CLI::Range(0, 1 << 20));
+  sub->add_option("--threads", o->threads, "0: every processor this process may use")->check(CLI::Range(0, 1024));
+  sub->add_option("--temperature", o->sampler.temperature, "0: greedy")->check(CLI::Range(0.0, 100.0))->capture_default_str();
+  sub->add_option("--top-k", o->sampler.top_k, "0: all");
+  sub->add_option("--top-p", o->sampler.top_p)->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  sub->add_option("--min-p", o->sampler.min_p)->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  sub->add_option("--seed", o->sampler.seed, "Same seed, same answer, on any machine")->capture_default_str();
+  sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
+}
+
+}  // namespace bw::cli
