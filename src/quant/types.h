@@ -24,7 +24,8 @@ struct TypeInfo {
   uint32_t block;  // values per block
   uint32_t bytes;  // bytes per block
   Family family;
-  // Dequantise n_blocks blocks: src [n_blocks * bytes] -> out [n_blocks * block], f32, bit-exact with BN1 section 2.
+  // Dequantise n_blocks blocks: src [n_blocks * bytes] -> out [n_blocks * block], f32, bit-exact with BN1
+  // section 2.
   void (*decode)(const std::byte* src, size_t n_blocks, float* out);
   // Quantise: x [n_blocks * block] -> dst. nullptr where bitworth has no encoder (yet): callers must say so.
   void (*encode)(const float* x, size_t n_blocks, std::byte* dst);
@@ -35,11 +36,18 @@ std::span<const TypeInfo> all_types();
 const TypeInfo* find(uint32_t ggml_id);
 const TypeInfo* find(std::string_view name);  // "Q4_0"; case-insensitive
 const TypeInfo& info(Type type);
-// What a file may legally hold although this program cannot compute with it: name and block size of every ggml
-// type, so that `inspect` can size and name them. name is empty for an id ggml does not define (or removed).
-struct KnownType { std::string_view name; uint32_t block; uint32_t bytes; };
+// What a file may legally hold although this program cannot compute with it: name and block size of every
+// ggml type, so that `inspect` can size and name them. name is empty for an id ggml does not define (or
+// removed).
+struct KnownType {
+  std::string_view name;
+  uint32_t block;
+  uint32_t bytes;
+};
 KnownType known(uint32_t ggml_id);
 
-inline uint64_t row_bytes(const TypeInfo& t, uint64_t n) { return n / t.block * t.bytes; }
+inline uint64_t row_bytes(const TypeInfo& t, uint64_t n) {
+  return n / t.block * t.bytes;
+}
 
 }  // namespace bw::quant
