@@ -1,0 +1,129 @@
+// The sampler against BN1 section 8: published Philox vectors, slow straightforward definitions, known
+// answers.
+#include "engine/sampler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <random>
+#include <vector>
+
+#include "base/bn1_exp.h"
+#include "engine/philox.h"
+
+namespace bw::engine {
+namespace {
+using text::Token;
+using Words = std::array<uint32_t, 4>;
+
+// Random123 1.14 (D. E. Shaw Research), tests/kat_vectors, the three lines of "philox4x32 10".
+TEST(Philox, gives_the_published_known_answers) {
+  EXPECT_EQ(philox4x32_10({0, 0, 0, 0}, {0, 0}), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(philox4x32_10({~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}),
+            (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(philox4x32_10({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+            (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+TEST(Sampler, greedy_takes_the_lowest_id_among_equal_logits) {
+  const std::vector<float> l{1, 3, -2, 3, 3};
+  EXPECT_EQ(greedy(l), 1);
+  EXPECT_EQ(sample(l, {}, 5), 1);
+  EXPECT_EQ(greedy(std::vector<float>{-0.0f, 0.0f}), 0);  // equal in the total order
+}
+
+// The page read literally: sort everything, walk everything.
+Token slow_sample(const std::vector<float>& l, const SamplerOptions& o, uint32_t position) {
+  std::vector<int> order(l.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return l[size_t(a)] > l[size_t(b)]; });
+  const float max = l[size_t(order[0])];
+  std::vector<double> e(l.size());
+  for (size_t i = 0; i < l.size(); ++i) e[i] = double(bn1_exp((l[i] - max) / o.temperature));
+  const auto total = [&] {
+    std::vector<int> ids = order;
+    std::sort(ids.begin(), ids.end());
+    double s = 0;
+    for (const int i : ids) s += e[size_t(i)];
+    return s;
+  };
+  if (o.top_k && o.top_k < order.size()) order.resize(o.top_k);
+  if (o.top_p < 1) {
+    const double limit = double(o.top_p) * total();
+    double s = 0;
+    size_t n = 0;
+    for (; n < order.size() && (n == 0 || s < limit); ++n) s += e[size_t(order[n])];
+    order.resize(n);
+  }
+  if (o.min_p > 0) {
+    size_t n = 1;
+    while (n < order.size() && e[size_t(order[n])] >= double(o.min_p)) ++n;
+    order.resize(n);
+  }
+  const Words x = philox4x32_10({position, o.sample_index, 0, 0}, {uint32_t(o.seed), uint32_t(o.seed >> 32)});
+  const double u = double((uint64_t(x[0]) << 21) + (x[1] >> 11)) * 0x1p-53, aim = u * total();
+  std::sort(order.begin(), order.end());
+  double s = 0;
+  for (const int i : order)
+    if ((s += e[size_t(i)]) > aim) return i;
+  return order.back();
+}
+
+TEST(Sampler, equals_the_slow_reading_of_the_page_over_random_options) {
+  std::mt19937 random(11);
+  std::normal_distribution<float> normal(0, 3);
+  int n_not_greedy = 0;
+  for (int i = 0; i < 2000; ++i) {
+    std::vector<float> l(1 + random() % 700);
+    for (float& x : l) x = i % 3 ? normal(random) : std::round(normal(random));  // ties on purpose
+    SamplerOptions o{.temperature = 0.2f + float(random() % 20) * 0.1f,
+                     .top_k = random() % 2 ? 0 : uint32_t(1 + random() % 50),
+                     .top_p = random() % 2 ? 1.0f : float(random() % 100) * 0.01f,
+                     .min_p = random() % 2 ? 0.0f : float(random() % 100) * 0.01f,
+                     .seed = random() * 0x100000001ull,
+                     .sample_index = uint32_t(random() % 4)};
+    const uint32_t position = uint32_t(random());
+    const Token t = sample(l, o, position);
+    ASSERT_EQ(t, slow_sample(l, o, position)) << i;
+    n_not_greedy += t != greedy(l);
+  }
+  EXPECT_GT(n_not_greedy, 200);
+}
+
+TEST(Sampler, draws_follow_the_distribution_and_depend_on_seed_position_and_index_alone) {
+  const std::vector<float> l{0, std::log(2.0f), std::log(5.0f)};  // 1/8, 2/8, 5/8
+  std::array<int, 3> n{};
+  for (uint32_t p = 0; p < 8000; ++p) ++n[size_t(sample(l, {.temperature = 1, .seed = 42}, p))];
+  EXPECT_NEAR(n[0], 1000, 4 * std::sqrt(8000 * 0.125 * 0.875));
+  EXPECT_NEAR(n[2], 5000, 4 * std::sqrt(8000 * 0.625 * 0.375));
+  const auto run = [&](uint64_t seed, uint32_t index) {
+    std::vector<Token> out;
+    for (uint32_t p = 0; p < 64; ++p)
+      out.push_back(sample(l, {.temperature = 1, .seed = seed, .sample_index = index}, p));
+    return out;
+  };
+  EXPECT_EQ(run(1, 0), run(1, 0));
+  EXPECT_NE(run(1, 0), run(1, 1));
+  EXPECT_NE(run(1, 0), run(1ull << 32, 0));
+}
+
+TEST(Sampler, log_probabilities_are_those_of_the_softmax) {
+  const std::vector<float> l{0, std::log(2.0f), std::log(5.0f), -200};
+  EXPECT_NEAR(log_probability(l, 2), std::log(0.625), 1e-6);
+  EXPECT_NEAR(log_probability(l, 0), std::log(0.125), 1e-6);
+  EXPECT_LT(log_probability(l, 3), -200);
+  EXPECT_TRUE(std::isfinite(log_probability(l, 3)));
+}
+
+TEST(Sampler, options_that_mean_nothing_are_refused_by_name) {
+  EXPECT_TRUE(check({}));
+  EXPECT_NE(check({.temperature = -1}).error().what.find("temperature"), std::string::npos);
+  EXPECT_NE(check({.temperature = NAN}).error().what.find("temperature"), std::string::npos);
+  EXPECT_NE(check({.top_p = 1.5f}).error().what.find("top_p"), std::string::npos);
+  EXPECT_NE(check({.min_p = NAN}).error().what.find("min_p"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace bw::engine
