@@ -13,8 +13,8 @@
 
 namespace bw::kernels {
 
-inline constexpr uint32_t panel_rows = 16;   // rows interleaved in one panel
-inline constexpr uint32_t kv_chunk = 256;    // positions in an attention chunk (BN1 section 7)
+inline constexpr uint32_t panel_rows = 16;  // rows interleaved in one panel
+inline constexpr uint32_t kv_chunk = 256;   // positions in an attention chunk (BN1 section 7)
 
 // Rows of one linear in R16K4. A panel is panel_rows rows (the last one padded with zeros in memory only).
 struct Packed {
@@ -24,32 +24,40 @@ struct Packed {
   uint32_t n_panels() const { return (n_out + panel_rows - 1) / panel_rows; }
 };
 size_t panel_bytes(quant::Type type, uint32_t k);  // a multiple of 64
-// n_rows (1..16) consecutive GGUF rows -> one panel at dst [panel_bytes]. One layout for every instruction set.
-// Error where a scale, minimum or float weight is not finite (BN1 section 1).
+// n_rows (1..16) consecutive GGUF rows -> one panel at dst [panel_bytes]. One layout for every instruction
+// set. Error where a scale, minimum or float weight is not finite (BN1 section 1) or k is not a multiple of
+// the type's block: code bad_input, `what` has no file or tensor name (the caller puts them in front). dst is
+// then unspecified.
 Status pack_panel(quant::Type type, const std::byte* rows, uint32_t n_rows, uint32_t k, std::byte* dst);
+// Row `row` (0..15) of a packed panel dequantised as BN1 section 2 says -> out [k] (embedding lookups).
+void unpack_row(quant::Type type, const std::byte* panel, uint32_t row, uint32_t k, float* out);
 
 // Activations [n, k] in the form the weight family multiplies. Only the members of that family are set.
 struct Acts {
   uint32_t n = 0, k = 0;
-  const float* f32 = nullptr;      // family f
-  const int8_t* q = nullptr;       // b32 and b256, row-major [n, k]
-  const float* d = nullptr;        // b32 [n, k/32]; b256 [n, k/256]
-  const int32_t* sums = nullptr;   // b32: sum of q over 32 [n, k/32]; b256: sums over 16 [n, k/16]
+  const float* f32 = nullptr;     // family f
+  const int8_t* q = nullptr;      // b32 and b256, row-major [n, k]
+  const float* d = nullptr;       // b32 [n, k/32]; b256 [n, k/256]
+  const int32_t* sums = nullptr;  // b32: sum of q over 32 [n, k/32]; b256: sums over 16 [n, k/16]
 };
 
 enum class Glu { silu, gelu };
 
 // One (row, KV head) pair's attention: the n_rep query heads that share the KV head.
-// K and V of a chunk: f16 [kv_chunk, head_dim], one chunk = one page half; chunks[c] are for positions 256c...
+// A chunk holds kv_chunk positions of one KV head, f16 [kv_chunk * head_dim], 64-byte aligned; chunks[c] are
+// for positions 256c... A V chunk is row-major [kv_chunk, head_dim], written by store_f16. A K chunk is
+// written by store_k only: [kv_chunk / 16][head_dim][16], 16 positions interleaved, so that 16 dot products
+// run side by side. Whoever copies part of a page copies whole chunks. Positions at and after n_valid may
+// hold anything.
 struct Attend {
-  const float* q = nullptr;                  // [n_rep, head_dim] after RoPE
+  const float* q = nullptr;  // [n_rep, head_dim] after RoPE
   uint32_t n_rep = 1, head_dim = 0;
-  const uint16_t* const* k_chunks = nullptr; // [n_chunks] pointers to f16 [256, head_dim]
+  const uint16_t* const* k_chunks = nullptr;  // [n_chunks] pointers to K chunks
   const uint16_t* const* v_chunks = nullptr;
-  uint32_t n_valid = 0;                      // keys 0 .. n_valid-1 are attended (the row's own position + 1)
+  uint32_t n_valid = 0;  // keys 0 .. n_valid-1 are attended (the row's own position + 1)
   float scale = 0;
-  float* scratch = nullptr;                  // attend_scratch(n_rep, head_dim) floats
-  float* out = nullptr;                      // [n_rep, head_dim]
+  float* scratch = nullptr;  // attend_scratch(n_rep, head_dim) floats
+  float* out = nullptr;      // [n_rep, head_dim]
 };
 size_t attend_scratch(uint32_t n_rep, uint32_t head_dim);
 
@@ -62,7 +70,8 @@ struct Table {
   // A32: x [k] -> q [k], d [k/32], sums [k/32]. A256: -> q [k], d [k/256], sums [k/16]. (BN1 section 2)
   void (*act32)(const float* x, uint32_t k, int8_t* q, float* d, int32_t* sums);
   void (*act256)(const float* x, uint32_t k, int8_t* q, float* d, int32_t* sums);
-  // y[c * ldy + r] for rows r of panels [panel0, panel1) (only r < n_out are written), all a.n columns c. Section 3.
+  // y[c * ldy + r] for rows r of panels [panel0, panel1) (only r < n_out are written), all a.n columns c.
+  // Section 3.
   void (*product)(const Packed& w, uint32_t panel0, uint32_t panel1, const Acts& a, float* y, size_t ldy);
   // Section 4. Returns false when ss is not finite (y is then undefined).
   bool (*rms_norm)(const float* x, const float* w, uint32_t n, float eps, float* y);
@@ -72,13 +81,15 @@ struct Table {
   void (*rope)(float* x, const float* cos, const float* sin, uint32_t n_rot, bool neox);
   // f32 -> f16 nearest even; false when a value is not finite or |x| >= 65520.
   bool (*store_f16)(const float* x, size_t n, uint16_t* out);
+  // The same for the K row of one position, into its place in a K chunk; pos = position % kv_chunk.
+  bool (*store_k)(const float* x, uint32_t head_dim, uint32_t pos, uint16_t* chunk);
   // Section 7, F16 cache. False when a score is not finite.
   bool (*attend_f16)(const Attend& a);
 };
 
 std::span<const Table* const> tables();  // all compiled in, slowest first
-// The table named `isa`, or BITWORTH_ISA, or the best available. Naming one this machine lacks, or an unknown name,
-// is an Error that lists those it has.
+// The table named `isa`, or BITWORTH_ISA, or the best available. Naming one this machine lacks, or an unknown
+// name, is an Error that lists those it has.
 Result<const Table*> choose(std::string_view isa = {});
 
 }  // namespace bw::kernels
