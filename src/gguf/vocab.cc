@@ -1,0 +1,123 @@
+// tokenizer.ggml.* keys -> text::Vocab: lengths, element types and ids checked. Merges and texts are read as
+// bytes; what they mean together is text::Tokenizer::make's to check.
+#include "gguf/vocab.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "base/cursor.h"
+#include "gguf/header.h"
+
+namespace bw::gguf {
+namespace {
+
+constexpr const char* convert = "convert the model anew, or fetch another copy of the file";
+
+Error wrong(const File& f, std::string_view key, const std::string& expected, const std::string& found) {
+  return bad_input(fmt::format("{}: key {}: expected {}, found {}", f.path, key, expected, found), convert);
+}
+
+std::string kind(const Value& v) {
+  return v.type == ValueType::array ? fmt::format("an array of {}", name(v.element))
+                                    : std::string(name(v.type));
+}
+
+// Absent is fine and gives nothing; `found` says which.
+Status strings(const File& f, std::string_view key, std::vector<std::string>& out, bool& found) {
+  const Value* v = f.find(key);
+  found = v != nullptr;
+  if (!v) return {};
+  const auto* texts = std::get_if<std::vector<std::string>>(&v->data);
+  if (!texts) return wrong(f, key, "an array of string", kind(*v));
+  out = *texts;
+  return {};
+}
+
+Status kinds(const File& f, std::vector<text::TokenKind>& out, size_t n_tokens) {
+  constexpr std::string_view key = "tokenizer.ggml.token_type";
+  const Value* v = f.find(key);
+  if (!v) return {};
+  // Written as i32; u32 is seen too. Narrower elements have broken readers that take them for four bytes.
+  const auto* s = v->element == ValueType::i32 ? std::get_if<std::vector<int64_t>>(&v->data) : nullptr;
+  const auto* u = v->element == ValueType::u32 ? std::get_if<std::vector<uint64_t>>(&v->data) : nullptr;
+  if (v->type != ValueType::array || (!s && !u)) return wrong(f, key, "an array of i32", kind(*v));
+  const size_t n = s ? s->size() : u->size();
+  if (n != n_tokens)
+    return wrong(f, key, fmt::format("{} elements, one a token", n_tokens), fmt::format("{}", n));
+  out.reserve(n);
+  for (size_t i = 0; i < n; i++) {
+    const int64_t k = s ? (*s)[i] : static_cast<int64_t>((*u)[i]);
+    if (k < 1 || k > 6) return wrong(f, key, "1 to 6", fmt::format("{} for token {}", k, i));
+    out.push_back(static_cast<text::TokenKind>(k));
+  }
+  return {};
+}
+
+Status id(const File& f, const char* which, size_t n_tokens, text::Token& out) {
+  const std::string key = fmt::format("tokenizer.ggml.{}_token_id", which);
+  const Value* v = f.find(key);
+  if (!v) return {};
+  BW_TRY(const uint64_t n, f.get_uint(key));
+  // 2^32 - 1 is how some converters write "none".
+  if (n == std::numeric_limits<uint32_t>::max()) return {};
+  if (n >= n_tokens) return wrong(f, key, fmt::format("an id below {}", n_tokens), fmt::format("{}", n));
+  out = static_cast<text::Token>(n);
+  return {};
+}
+
+Status text_of(const File& f, std::string_view key, std::string& out) {
+  if (!f.find(key)) return {};
+  BW_TRY(out, f.get_string(key));
+  return {};
+}
+
+Status flag(const File& f, std::string_view key, bool& out) {
+  if (!f.find(key)) return {};
+  BW_TRY(out, f.get_bool(key));
+  return {};
+}
+
+}  // namespace
+
+Result<text::Vocab> vocab(const File& f) {
+  text::Vocab v;
+  BW_TRY(v.model, f.get_string("tokenizer.ggml.model"));
+  if (v.model != "gpt2")
+    return unsupported(
+        fmt::format("{}: key tokenizer.ggml.model: \"{}\" is not built here", f.path, printable(v.model)),
+        "built: gpt2 (byte-level BPE)");
+  BW_CHECK(text_of(f, "tokenizer.ggml.pre", v.pre));
+
+  bool found = false;
+  BW_CHECK(strings(f, "tokenizer.ggml.tokens", v.tokens, found));
+  if (!found) return wrong(f, "tokenizer.ggml.tokens", "an array of string", "no such key");
+  if (v.tokens.empty()) return wrong(f, "tokenizer.ggml.tokens", "at least one token", "none");
+  if (v.tokens.size() > static_cast<size_t>(std::numeric_limits<text::Token>::max()))
+    return wrong(f, "tokenizer.ggml.tokens", "fewer than 2^31 tokens", fmt::format("{}", v.tokens.size()));
+  BW_CHECK(strings(f, "tokenizer.ggml.merges", v.merges, found));
+  if (!found)
+    return wrong(f, "tokenizer.ggml.merges", "an array of string (byte-level BPE needs it)", "no such key");
+  for (size_t i = 0; i < v.merges.size(); i++)
+    if (v.merges[i].find(' ', 1) == std::string::npos)
+      return wrong(f, "tokenizer.ggml.merges", "two token texts with a space between",
+                   fmt::format("\"{}\" at {}", printable(v.merges[i]), i));
+  BW_CHECK(kinds(f, v.kinds, v.tokens.size()));
+
+  const size_t n = v.tokens.size();
+  BW_CHECK(id(f, "bos", n, v.bos));
+  BW_CHECK(id(f, "eos", n, v.eos));
+  BW_CHECK(id(f, "eot", n, v.eot));
+  BW_CHECK(id(f, "unknown", n, v.unk));
+  BW_CHECK(id(f, "padding", n, v.pad));
+  BW_CHECK(flag(f, "tokenizer.ggml.add_bos_token", v.add_bos));
+  BW_CHECK(flag(f, "tokenizer.ggml.add_eos_token", v.add_eos));
+  if (v.add_bos && v.bos < 0)
+    return wrong(f, "tokenizer.ggml.bos_token_id", "an id, as add_bos_token is true", "none");
+  if (v.add_eos && v.eos < 0)
+    return wrong(f, "tokenizer.ggml.eos_token_id", "an id, as add_eos_token is true", "none");
+  BW_CHECK(text_of(f, "tokenizer.chat_template", v.chat_template));
+  return v;
+}
+
+}  // namespace bw::gguf
