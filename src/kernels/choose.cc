@@ -1,0 +1,48 @@
+// The ordered list of kernel tables and the choice of one: by name, by BITWORTH_ISA, or the best this machine
+// runs.
+#include <array>
+#include <cstdlib>
+#include <string>
+
+#include "kernels/kernels.h"
+#include "kernels/scalar.h"
+
+namespace bw::kernels {
+namespace {
+
+constexpr std::array all{&scalar::table};
+
+std::string runnable() {
+  std::string names;
+  for (const Table* t : all)
+    if (t->available()) names += (names.empty() ? "" : ", ") + std::string(t->name);
+  return names;
+}
+
+}  // namespace
+
+std::span<const Table* const> tables() {
+  return all;
+}
+
+Result<const Table*> choose(std::string_view isa) {
+  std::string source = "--isa";
+  if (isa.empty()) {
+    const char* variable = std::getenv("BITWORTH_ISA");
+    if (variable != nullptr) isa = variable;
+    source = "BITWORTH_ISA";
+  }
+  const Table* best = nullptr;
+  for (const Table* t : all) {
+    if (isa.empty() ? t->available() : t->name == isa) best = t;
+  }
+  if (best == nullptr)
+    return bad_input(source + ": expected one of " + runnable() + ", found " + std::string(isa),
+                     "leave it unset to use the best this machine has");
+  if (!best->available())
+    return bad_input(source + ": this machine cannot run " + std::string(isa) + "; it runs " + runnable(),
+                     "leave it unset to use the best this machine has");
+  return best;
+}
+
+}  // namespace bw::kernels
