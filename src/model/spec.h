@@ -1,6 +1,7 @@
 // What an architecture is: sizes, norms, rope and windows as a file declares them, and where its tensors are.
-// In: gguf::File. Out: Spec, validated against the shapes of the tensors present. No loop over layers lives here.
-// An architecture = one entry in spec.cc (defaults of its keys, rope pairing, activation) + its tensor names.
+// In: gguf::File. Out: Spec, validated against the shapes of the tensors present. No loop over layers lives
+// here. An architecture = one entry in spec.cc (defaults of its keys, rope pairing, activation) + its tensor
+// names.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -24,11 +25,18 @@ struct Spec {
   double rope_scale_factor = 1;  // linear scaling; other declared kinds are refused by name until built
   RopePairs rope_pairs = RopePairs::normal;
   Activation activation = Activation::silu;
-  bool tied_output = false;      // no output.weight: the head is token_embd
+  bool tied_output = false;  // no output.weight: the head is token_embd
+
+  uint32_t n_q() const { return n_head * head_dim; }      // width of all query heads
+  uint32_t n_kv() const { return n_head_kv * head_dim; }  // width of all key (or value) heads
+  uint32_t n_rep() const { return n_head / n_head_kv; }   // query heads that share a key head
+  // Bytes of keys and values a position takes in all layers, F16 cache.
+  uint64_t kv_bytes_per_position() const { return uint64_t{n_layer} * 2 * n_kv() * 2; }
 };
 
 // Error (unsupported) for an architecture not built, listing those that are; Error (bad_input) naming key and
 // tensor where sizes disagree, a required tensor is missing, or a tensor the graph does not name is present.
+// Block types are not judged here (model/tensors.h does): a file nobody can run yet still has its sizes.
 Result<Spec> spec(const gguf::File& file);
 // Architectures spec() knows, comma separated.
 std::string known_architectures();

@@ -1,0 +1,36 @@
+// The forward pass, once: a layer is a function of (residual, weights, KV) over a vocabulary of operations.
+// In: an Op (Cpu, Scalar, Plan, ...), a layer's weights in that Op's form. Out: the residual after the layer.
+// docs/bn1.md section 6 is this graph; docs of each operation stand at the Op. Loops over layers:
+// model/driver.h.
+#pragma once
+#include <cstdint>
+
+#include "model/spec.h"
+
+namespace bw::model {
+
+// Weights of one layer in an Op's form: N a norm's, L a linear's (with its bias and the name of its site).
+template <class N, class L>
+struct Layer {
+  N attn_norm;
+  L q, k, v, o;
+  N ffn_norm;
+  L gate, up, down;
+};
+
+// What an Op offers. x is the residual [rows, n_embd]; a Vec is a result an Op keeps until the next
+// operation; an operation that failed makes the following ones do nothing (Op::status() tells the driver).
+//   norm_linear(x, N, L...)      -> [Vec...]  linear(rms_norm(x)) + bias for each L; the norm is computed
+//   once qk_norm_rope_store(q, k, v, kv)           (q/k norm where the architecture has it,) RoPE, then K and
+//   V to the cache attend(q, kv)                -> Vec       softmax(q K^T) V over the stored positions
+//   glu(pair)                    -> Vec       act(gate) * up
+//   add_linear(x, Vec, L)                     x = x + linear(Vec)
+template <class Op, class N, class L>
+void layer(Op& op, const Layer<N, L>& w, typename Op::Kv& kv, typename Op::X x) {
+  auto [q, k, v] = op.norm_linear(x, w.attn_norm, w.q, w.k, w.v);
+  op.qk_norm_rope_store(q, k, v, kv);
+  op.add_linear(x, op.attend(q, kv), w.o);
+  op.add_linear(x, op.glu(op.norm_linear(x, w.ffn_norm, w.gate, w.up)), w.down);
+}
+
+}  // namespace bw::model
