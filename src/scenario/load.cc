@@ -1,0 +1,400 @@
+// TOML -> Scenario. Every wrong thing is said with file:line:column, the key, what was expected and what was
+// found. A section is a list of (key, handler); a key outside it is an error that names the nearest one.
+#define TOML_EXCEPTIONS 0
+#define TOML_ENABLE_FORMATTERS 0
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "base/data_dir.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "scenario/quantity.h"
+#include "scenario/scenario.h"
+
+namespace bw::scenario {
+namespace {
+
+using Handler = std::function<Status(const toml::node&, const std::string& key)>;
+struct Entry {
+  std::string key;
+  Handler handle;
+};
+
+std::string kind(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return fmt::format("the text \"{}\"", node.as_string()->get());
+    case toml::node_type::integer:
+      return fmt::format("the whole number {}", node.as_integer()->get());
+    case toml::node_type::floating_point:
+      return fmt::format("the number {}", node.as_floating_point()->get());
+    case toml::node_type::boolean:
+      return node.as_boolean()->get() ? "true" : "false";
+    default:
+      return "a date or time";
+  }
+}
+
+bool is_name(std::string_view s) {
+  const auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  return !s.empty() && letter(s[0]) && std::all_of(s.begin(), s.end(), [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+class Reader {
+ public:
+  Reader(std::string label, Scenario& s, bool built_in)
+      : label_(std::move(label)), s_(s), built_in_(built_in) {}
+
+  Error at(const toml::source_region& where, std::string_view message, std::string next = {}) const {
+    return bad_input(fmt::format("{}:{}:{}: {}", label_, where.begin.line, where.begin.column, message),
+                     std::move(next));
+  }
+  Error wrong(const toml::node& node, const std::string& key, std::string_view expected) const {
+    return at(node.source(), fmt::format("{}: expected {}, found {}", key, expected, kind(node)));
+  }
+
+  Status section(const toml::table& table, const std::string& prefix, const std::vector<Entry>& entries) {
+    for (const auto& [key, node] : table) {
+      const std::string full =
+          prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
+      const auto found =
+          std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.key == key.str(); });
+      if (found == entries.end()) {
+        std::vector<std::string> names;
+        for (const Entry& e : entries) names.push_back(e.key);
+        return unknown_key(key.source(), full, std::string(key.str()), names);
+      }
+      BW_CHECK(found->handle(node, full));
+      if (!built_in_) s_.given.insert(full);
+    }
+    return {};
+  }
+  Error unknown_key(const toml::source_region& where, const std::string& full, const std::string& key,
+                    const std::vector<std::string>& names) const {
+    std::string known;
+    for (const std::string& n : names) known += (known.empty() ? "" : ", ") + n;
+    const std::string near = nearest(key, names);
+    return at(where,
+              near.empty() ? fmt::format("{}: unknown key", full)
+                           : fmt::format("{}: unknown key; the nearest known one is {}", full, near),
+              "known here: " + known);
+  }
+
+  Handler table(std::function<Status(const toml::table&, const std::string&)> inner) {
+    return [this, inner = std::move(inner)](const toml::node& node, const std::string& key) -> Status {
+      const toml::table* t = node.as_table();
+      if (!t) return wrong(node, key, "a table");
+      if (t->empty())
+        return at(node.source(), fmt::format("[{}] is empty: what it should decide is not said", key),
+                  "give it a key, or leave the section out");
+      return inner(*t, key);
+    };
+  }
+  Handler text(std::string& into) {
+    return [this, &into](const toml::node& node, const std::string& key) -> Status {
+      const auto* v = node.as_string();
+      if (!v || v->get().empty()) return wrong(node, key, "a text");
+      into = v->get();
+      return {};
+    };
+  }
+  Handler whole(uint32_t& into, uint32_t least, uint32_t most) {
+    return [this, &into, least, most](const toml::node& node, const std::string& key) -> Status {
+      const auto* v = node.as_integer();
+      if (!v || v->get() < least || v->get() > most)
+        return wrong(node, key, fmt::format("a whole number from {} to {}", least, most));
+      into = static_cast<uint32_t>(v->get());
+      return {};
+    };
+  }
+  // A number in `unit`, bare or with a suffix in quotes; least <= value <= most, finite.
+  Result<double> value(const toml::node& node, const std::string& key, std::string_view unit, double least,
+                       double most) const {
+    double v = 0;
+    if (const auto* i = node.as_integer())
+      v = static_cast<double>(i->get());
+    else if (const auto* f = node.as_floating_point())
+      v = f->get();
+    else if (const auto* t = node.as_string()) {
+      auto q = quantity(t->get(), unit);
+      if (!q) return at(node.source(), fmt::format("{}: {}", key, q.error().what));
+      v = *q;
+    } else
+      return wrong(node, key, fmt::format("a number ({})", unit));
+    if (!std::isfinite(v)) return wrong(node, key, "a finite number");
+    if (v < least || v > most) {
+      const std::string range = std::isfinite(most) ? fmt::format("from {} to {}", least, most)
+                                                    : fmt::format("of at least {}", least);
+      return wrong(node, key, fmt::format("a number {} ({})", range, unit));
+    }
+    return v;
+  }
+  Handler number(double& into, std::string unit, double least, double most) {
+    return [this, &into, unit = std::move(unit), least, most](const toml::node& node,
+                                                              const std::string& key) -> Status {
+      BW_TRY(into, value(node, key, unit, least, most));
+      return {};
+    };
+  }
+
+  Handler criteria(Axis axis) {
+    return table([this, axis](const toml::table& t, const std::string& prefix) -> Status {
+      for (const auto& [key, node] : t) {
+        const std::string full = prefix + "." + std::string(key.str());
+        const KnownFigure* figure = find_figure(axis, key.str());
+        if (!figure) {
+          std::vector<std::string> names;
+          for (const KnownFigure& f : known_figures())
+            if (f.axis == axis) names.emplace_back(f.name);
+          return unknown_key(key.source(), full, std::string(key.str()), names);
+        }
+        BW_TRY(Criterion c, criterion(node, full, *figure));
+        auto& all = s_.criteria;
+        all.erase(std::remove_if(all.begin(), all.end(),
+                                 [&](const Criterion& o) { return o.axis == axis && o.figure == c.figure; }),
+                  all.end());
+        all.push_back(std::move(c));
+        if (!built_in_) s_.given.insert(full);
+      }
+      return {};
+    });
+  }
+
+  Status read(const toml::table& root);
+
+ private:
+  Result<Criterion> criterion(const toml::node& node, const std::string& full, const KnownFigure& figure) {
+    Criterion c{figure.axis, std::string(figure.name), figure.bound, 1, std::string(figure.unit)};
+    if (figure.unit == "yes") {
+      const auto* v = node.as_boolean();
+      if (!v) return wrong(node, full, "true");
+      if (!v->get())
+        return at(node.source(), fmt::format("{} = false: a criterion that cannot fail", full),
+                  "leave it out");
+      return c;
+    }
+    const std::string word = figure.bound == Bound::at_most ? "at_most" : "at_least";
+    const toml::table* t = node.as_table();
+    if (!t || t->empty()) return wrong(node, full, fmt::format("{{ {} = ... }} ({})", word, figure.unit));
+    for (const auto& [key, bound] : *t) {
+      if (key.str() != word) {
+        if (key.str() == "at_most" || key.str() == "at_least")
+          return at(key.source(), fmt::format("{}.{}: {} ({}) can only be bounded by {}", full, key.str(),
+                                              figure.name, figure.says, word));
+        return unknown_key(key.source(), full + "." + std::string(key.str()), std::string(key.str()), {word});
+      }
+      const bool part = figure.name == "share_of_limit" || figure.name == "on_label_share";
+      const bool may_be_zero = figure.unit == "count" || figure.unit == "share";
+      BW_TRY(c.value, value(bound, full + "." + word, figure.unit, 0, part ? 1 : INFINITY));
+      if (c.value == 0 && !may_be_zero)
+        return wrong(bound, full + "." + word, fmt::format("a number above 0 ({})", figure.unit));
+      if (c.value == 0 && c.bound == Bound::at_least)
+        return at(bound.source(), fmt::format("{}: at least 0 cannot fail", full), "leave it out");
+    }
+    return c;
+  }
+
+  // [tasks.CATEGORY] and [degradation.margin] are keyed by names of the user's.
+  Status tasks(const toml::table& t, const std::string& prefix) {
+    for (const auto& [key, node] : t) {
+      const std::string category(key.str()), full = prefix + "." + category;
+      if (!is_name(category))
+        return at(key.source(), fmt::format("{}: a category is named in small letters, digits and _", full));
+      const toml::table* inner = node.as_table();
+      if (!inner || inner->empty()) return wrong(node, full, "a table with suite and items");
+      Task& task = named(category);
+      BW_CHECK(section(*inner, full, {{"suite", text(task.suite)}, {"items", whole(task.items, 2, 100000)}}));
+    }
+    return {};
+  }
+  Status margins(const toml::table& t, const std::string& prefix) {
+    for (const auto& [key, node] : t) {
+      const std::string category(key.str()), full = prefix + "." + category;
+      std::vector<std::string> names;
+      for (const Task& task : s_.tasks) names.push_back(task.category);
+      if (std::find(names.begin(), names.end(), category) == names.end())
+        return unknown_key(key.source(), full, category, names);
+      double& margin = named(category).margin_points;
+      BW_TRY(margin, value(node, full, "points in 100", 0, 100));
+      if (margin == 0)
+        return wrong(node, full, "a number above 0 (points in 100): no test can show a margin of 0");
+      if (!built_in_) s_.given.insert(full);
+    }
+    return {};
+  }
+  Task& named(const std::string& category) {
+    for (Task& t : s_.tasks)
+      if (t.category == category) return t;
+    s_.tasks.push_back({category, "", 0, 0});
+    return s_.tasks.back();
+  }
+
+  std::string label_;
+  Scenario& s_;
+  bool built_in_;
+};
+
+Status Reader::read(const toml::table& root) {
+  std::string ignored;
+  std::vector<Entry> costs{{"currency", text(s_.costs.currency)}};
+  for (const CostName& c : cost_names())
+    costs.push_back(
+        {std::string(c.name), [this, &c](const toml::node& node, const std::string& key) -> Status {
+           BW_TRY(s_.costs.values[std::string(c.name)],
+                  value(node, key, money_unit(c.unit, s_.costs.currency), 0, INFINITY));
+           return {};
+         }});
+  double watts = 0;
+  // Tasks first: the margins name their categories, whatever the order in the file.
+  if (const toml::node* t = root.get("tasks"))
+    BW_CHECK(
+        table([this](const toml::table& x, const std::string& key) { return tasks(x, key); })(*t, "tasks"));
+  const auto inside = [this](std::vector<Entry> entries) {
+    return table([this, entries = std::move(entries)](const toml::table& t, const std::string& key) {
+      return section(t, key, entries);
+    });
+  };
+  Load& l = s_.load;
+  const std::vector<Entry> entries{
+      {"name", text(s_.name)},
+      {"purpose", text(s_.purpose)},
+      {"extends", text(ignored)},
+      {"load", inside({{"streams", whole(l.streams, 1, 256)},
+                       {"prompt_tokens", whole(l.prompt_tokens, 1, 1 << 20)},
+                       {"output_tokens", whole(l.output_tokens, 2, 1 << 20)},
+                       {"context", whole(l.context, 3, 1 << 21)},
+                       {"requests", whole(l.requests, 1, 100000)},
+                       {"rounds", whole(l.rounds, 1, 100)},
+                       {"first_token_probes", whole(l.first_token_probes, 0, 100000)},
+                       {"threads", whole(l.threads, 0, 1024)}})},
+      {"format", criteria(Axis::format)},
+      {"memory", criteria(Axis::memory)},
+      {"speed", criteria(Axis::speed)},
+      {"tasks", [](const toml::node&, const std::string&) { return Status{}; }},
+      {"degradation", inside({{"alpha", number(s_.alpha, "probability", 0.0001, 0.2)},
+                              {"margin", table([this](const toml::table& m, const std::string& key) {
+                                 return margins(m, key);
+                               })}})},
+      {"rule", inside({{"attempts", whole(s_.rule.attempts, 1, 100)},
+                       {"max_moved_share", number(s_.rule.max_moved_share, "share", 0, 1)}})},
+      {"costs", inside(costs)},
+      {"power", inside({{"watts", number(watts, "W", 0.01, 1e6)}})},
+      {"budget", inside({{"time", number(s_.budget_s, "s", 1, 1e7)}})}};
+  BW_CHECK(section(root, "", entries));
+  if (watts > 0) s_.watts = watts;
+  return {};
+}
+
+// What is still missing when everything has been read.
+Status complete(const Scenario& s, const std::string& label) {
+  const auto missing = [&](std::string_view key, std::string_view example) {
+    return bad_input(fmt::format("{}: {} is missing", label, key),
+                     fmt::format("add: {}; or start from a built-in with extends = \"laptop\"", example));
+  };
+  if (s.name.empty()) return missing("name", "name = \"my desk\"");
+  const Load& l = s.load;
+  const std::pair<const char*, uint32_t> needed[] = {{"streams", l.streams},
+                                                     {"prompt_tokens", l.prompt_tokens},
+                                                     {"output_tokens", l.output_tokens},
+                                                     {"context", l.context},
+                                                     {"requests", l.requests}};
+  for (const auto& [key, v] : needed)
+    if (v == 0) return missing(fmt::format("load.{}", key), fmt::format("{} = ... under [load]", key));
+  if (l.context < l.prompt_tokens + l.output_tokens)
+    return bad_input(
+        fmt::format("{}: load.context: expected at least prompt_tokens + output_tokens = {}, found {}", label,
+                    l.prompt_tokens + l.output_tokens, l.context));
+  for (Axis axis : {Axis::format, Axis::memory, Axis::speed})
+    if (std::none_of(s.criteria.begin(), s.criteria.end(),
+                     [&](const Criterion& c) { return c.axis == axis; })) {
+      const char* example = axis == Axis::format   ? "loads_here = true"
+                            : axis == Axis::memory ? "peak = { at_most = \"2 GiB\" }"
+                                                   : "e2e_p50_ms = { at_most = \"30 s\" }";
+      return missing(fmt::format("a criterion on the {} axis", name(axis)),
+                     fmt::format("{} under [{}]", example, name(axis)));
+    }
+  if (s.tasks.empty())
+    return missing("a task, so the degradation axis",
+                   "suite = \"snips\" and items = 140 under [tasks.extraction]");
+  for (const Task& t : s.tasks) {
+    if (t.suite.empty()) return missing("tasks." + t.category + ".suite", "suite = \"snips\"");
+    if (t.items == 0) return missing("tasks." + t.category + ".items", "items = 140");
+    if (t.margin_points == 0)
+      return missing("degradation.margin." + t.category,
+                     fmt::format("{} = 5 under [degradation.margin] (points in 100)", t.category));
+  }
+  if (s.budget_s == 0) return missing("budget.time", "time = \"4m\" under [budget]");
+  return {};
+}
+
+Result<Scenario> built_in(const std::string& which) {
+  BW_TRY(const std::string dir, data_dir());
+  BW_TRY(const std::string text, read_text(dir + "/scenarios/" + which + ".toml", 1 << 20));
+  return parse(text, which + " (built-in)", true);
+}
+
+}  // namespace
+
+const std::vector<std::string>& built_in_names() {
+  static const std::vector<std::string> names{"laptop", "nas", "server"};
+  return names;
+}
+
+Result<Scenario> parse(const std::string& text, const std::string& label, bool is_built_in) {
+  const toml::parse_result parsed = toml::parse(text, label);
+  if (!parsed) {
+    const auto& where = parsed.error().source().begin;
+    return bad_input(
+        fmt::format("{}:{}:{}: not TOML: {}", label, where.line, where.column, parsed.error().description()));
+  }
+  const toml::table& root = parsed.table();
+  Scenario s;
+  if (const toml::node* base = root.get("extends")) {
+    const auto* which = base->as_string();
+    const auto& names = built_in_names();
+    if (!which || std::find(names.begin(), names.end(), which->get()) == names.end()) {
+      const Reader r(label, s, is_built_in);
+      return r.wrong(*base, "extends", "laptop, nas or server");
+    }
+    BW_TRY(s, built_in(which->get()));
+    s.given.clear();
+  }
+  s.source = is_built_in ? "built-in" : label;
+  s.toml = text;
+  s.sha256 = sha256_hex(text);
+  BW_CHECK(Reader(label, s, is_built_in).read(root));
+  BW_CHECK(complete(s, label));
+  return s;
+}
+
+Result<Scenario> load(const std::string& which) {
+  const auto& names = built_in_names();
+  if (which.empty())
+    return bad_input(
+        "no scenario: there is no verdict without one. A file is not good or bad by itself; the same file is "
+        "worth it "
+        "on one machine, for one load and one task, and not on another",
+        "--scenario laptop, nas or server (built in), or --scenario FILE.toml (docs/scenario.md)");
+  if (std::find(names.begin(), names.end(), which) != names.end()) return built_in(which);
+  const bool path = which.find('/') != std::string::npos || which.ends_with(".toml");
+  if (!path) {
+    const std::string near = nearest(which, names);
+    return bad_input(fmt::format("scenario {}: no built-in of this name{}", which,
+                                 near.empty() ? "" : fmt::format("; the nearest is {}", near)),
+                     "built in: laptop, nas, server; a file ends in .toml");
+  }
+  BW_TRY(const std::string text, read_text(which, 1 << 20));
+  return parse(text, which, false);
+}
+
+}  // namespace bw::scenario
