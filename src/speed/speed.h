@@ -35,6 +35,8 @@ struct Measured {
   SpeedReport speed;
   Figure peak_bytes;             // VmHWM of the child
   std::string logits_digest;     // of the first request's output tokens: equal on every repeat or something is wrong
+  // One entry a measured request (tpot: its mean), ms, in order of arrival: src/judge pools the rounds of A B A B.
+  std::vector<double> ttft_ms, tpot_ms, e2e_ms;
 };
 // Runs `program` (this binary) as a child: `program child-measure`, request as JSON on stdin, result JSON on stdout.
 Result<Measured> measure(const std::string& program, const std::string& model_path, const Load& load,
