@@ -19,6 +19,7 @@ constexpr size_t nobody = ~size_t(0);
 // token.
 struct Place {
   int seq = -1;
+  int base = -1;  // forked from this sequence of the caller's; -1: holds the shared prefix
   size_t request = nobody;
   std::vector<Token> feed;
   size_t fed = 0;           // of feed, already in the sequence
@@ -39,7 +40,8 @@ class Run {
         control_(control),
         completions_(requests.size()) {}
   ~Run() {
-    for (const Place& p : places_) context_.drop(p.seq);
+    for (const Place& p : places_)
+      if (p.seq >= 0) context_.drop(p.seq);
   }
   Run(const Run&) = delete;
 
@@ -51,7 +53,7 @@ class Run {
       const bool busy =
           std::any_of(places_.begin(), places_.end(), [](const Place& p) { return p.request != nobody; });
       if (cancelled() && (busy || next_request_ < requests_.size())) return interrupted();
-      for (Place& p : places_) refill(p);
+      for (Place& p : places_) BW_CHECK(refill(p));
       const std::vector<Place*> active = plan_pass();
       if (active.empty()) return std::move(completions_);
       BW_CHECK(pass(active));
@@ -67,35 +69,58 @@ class Run {
             .count());
   }
 
+  std::string name(size_t request) const {
+    const std::string& n = requests_[request].name;
+    return n.empty() ? fmt::format("request {}", request) : n;
+  }
+  // `e`, with whose it is in front.
+  static Error belongs_to(const std::string& whose, const Error& e) {
+    return {e.code, fmt::format("{}: {}", whose, e.what), e.next};
+  }
+
   Status validate() const {
     for (size_t i = 0; i < requests_.size(); ++i) {
-      if (prefix_.empty() && requests_[i].prompt.empty())
-        return bad_input(fmt::format("request {}: the prompt is empty; a model continues something", i));
-      if (auto ok = check(requests_[i].sampler); !ok)
-        return Error{ok.error().code, fmt::format("request {}: {}", i, ok.error().what), ok.error().next};
+      const Request& r = requests_[i];
+      if (r.prompt.empty() && prefix_.empty())
+        return bad_input(fmt::format("{}: the prompt is empty; a model continues something", name(i)));
+      if (r.base >= 0 && !prefix_.empty())
+        return bad_input(
+            fmt::format("{}: has a base of its own beside a shared prefix; give one of them", name(i)));
+      if (auto ok = check(r.sampler); !ok) return belongs_to(name(i), ok.error());
     }
     return {};
   }
 
-  // The first place prefills the prefix, the others fork it. Running out of sequences only means fewer
-  // places.
+  Result<int> open(int base) {
+    if (base >= 0) return context_.fork(base, context_.length(base));
+    if (places_.empty() || prefix_.empty()) return context_.new_sequence();
+    return context_.fork(places_[0].seq, uint32_t(prefix_.size()));
+  }
+
+  // One place a request while the context has sequences; running out of them only means fewer places. The
+  // first place prefills the shared prefix, the others fork it from there.
   Status open_places() {
-    BW_TRY(const int first, context_.new_sequence());
-    places_.emplace_back().seq = first;
+    for (size_t i = 0; i < requests_.size(); ++i) {
+      auto seq = open(requests_[i].base);
+      if (!seq && places_.empty()) return belongs_to(name(i), seq.error());
+      if (!seq) break;
+      Place& p = places_.emplace_back();
+      p.seq = *seq;
+      p.base = requests_[i].base;
+      if (i == 0) BW_CHECK(prefill(p.seq));
+    }
+    return {};
+  }
+
+  Status prefill(int seq) {
     std::vector<Row> rows;
     for (size_t at = 0; at < prefix_.size(); at += rows.size()) {
       if (cancelled()) return interrupted();
       rows.clear();
       for (size_t i = at; i < std::min(at + max_rows, prefix_.size()); ++i)
-        rows.push_back({first, prefix_[i], false});
+        rows.push_back({seq, prefix_[i], false});
       if (auto ok = context_.forward(rows, [](size_t, std::span<const float>) { return Status(); }); !ok)
-        return Error{ok.error().code, fmt::format("shared prefix of all requests: {}", ok.error().what),
-                     ok.error().next};
-    }
-    while (places_.size() < requests_.size()) {
-      auto seq = prefix_.empty() ? context_.new_sequence() : context_.fork(first, uint32_t(prefix_.size()));
-      if (!seq) break;
-      places_.emplace_back().seq = *seq;
+        return belongs_to("shared prefix of all requests", ok.error());
     }
     return {};
   }
@@ -109,25 +134,33 @@ class Run {
     if (done_) done_(request, c);
   }
 
-  void refill(Place& p) {
+  Status refill(Place& p) {
     while (p.request == nobody && next_request_ < requests_.size()) {
-      if (!closed_ && control_.admit && !control_.admit(next_request_)) closed_ = true;
-      Completion& c = completions_[next_request_];
-      const Request& r = requests_[next_request_];
-      c.n_prompt = uint32_t(prefix_.size() + r.prompt.size());
+      const size_t i = next_request_++;
+      const Request& r = requests_[i];
+      if (!closed_ && control_.admit && !control_.admit(i)) closed_ = true;
       if (closed_) {
-        c.reason = Completion::Reason::not_run;
-        ++next_request_;
+        completions_[i].reason = Completion::Reason::not_run;
         continue;
       }
-      p.request = next_request_++;
+      const size_t n_before = r.base >= 0 ? context_.length(r.base) : prefix_.size();
+      completions_[i].n_prompt = uint32_t(n_before + r.prompt.size());
+      p.request = i;
       if (r.max_tokens == 0) {
         finish(p, Completion::Reason::length);
         continue;
       }
+      if (p.base != r.base) {
+        context_.drop(p.seq);
+        p.seq = -1;
+        auto seq = open(r.base);
+        if (!seq) return belongs_to(name(i), seq.error());
+        p.seq = *seq;
+        p.base = r.base;
+      }
       // With nothing after the prefix, its last token is given again: somebody's logits must be wanted.
       const bool bare = r.prompt.empty();
-      context_.truncate(p.seq, uint32_t(prefix_.size() - (bare ? 1 : 0)));
+      context_.truncate(p.seq, uint32_t(n_before - (bare ? 1 : 0)));
       p.feed = bare ? std::vector<Token>{prefix_.back()} : r.prompt;
       p.fed = 0;
       p.first_wanted = p.feed.size() - 1;
@@ -136,6 +169,7 @@ class Run {
           std::min<size_t>(r.draft.size(), r.max_tokens - 1);  // the last token is never fed
       p.feed.insert(p.feed.end(), r.draft.begin(), r.draft.begin() + long(n_draft));
     }
+    return {};
   }
 
   // Decides n_take of every place: decoding first, then prompts in request order, max_rows in all.
@@ -198,7 +232,7 @@ class Run {
       p.n_take = known - p.fed;
       return pass(active);
     }
-    return Error{ok.error().code, fmt::format("request {}: {}", p.request, ok.error().what), ok.error().next};
+    return belongs_to(name(p.request), ok.error());
   }
 
   // Takes the choices of a pass as output, as far as the rows behind them were the right ones.

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -14,7 +15,11 @@
 namespace bw::engine {
 
 struct Request {
-  std::vector<Token> prompt;  // after the shared prefix; the two together must not be empty
+  std::string name;  // for errors; empty: "request INDEX"
+  // A sequence of the context, kept by the caller, whose whole content comes before the prompt instead of the
+  // shared prefix. So requests of several prefixes can run side by side. -1: the shared prefix.
+  int base = -1;
+  std::vector<Token> prompt;  // not empty, unless it follows a shared prefix
   uint32_t max_tokens = 128;  // of output
   std::vector<Token> stop;    // ids that end the output (not part of it)
   // Called with the output so far after each token; true ends it ("stop"). May be empty.
@@ -44,6 +49,7 @@ struct GenerateControl {
   std::function<bool(size_t request)> admit;
 };
 
+// All requests follow `prefix`, or each its own base (then `prefix` must be empty): never both in one call.
 // Runs at most as many requests at a time as the context has free sequences, refilling free places in request
 // order. Rows of all of them share each pass, at most 256, decoding first, so a long prompt delays nobody by
 // more. `done` is called as each finishes (index, completion), in the calling thread; it may be empty. The

@@ -108,6 +108,42 @@ TEST(Generate, a_right_draft_costs_one_pass_and_a_shared_prefix_is_prefilled_onc
   EXPECT_EQ((*got)[0].n_draft_accepted, 20u);
 }
 
+TEST(Generate, requests_of_several_prefixes_run_side_by_side_and_the_callers_sequences_stay) {
+  std::mt19937 random(5);
+  FakeContext context;
+  context.n_seq = 6;
+  std::vector<std::vector<Token>> prefixes;
+  std::vector<int> bases;
+  for (int i = 0; i < 3; ++i) {
+    prefixes.push_back(random_tokens(random, 100));
+    bases.push_back(*context.new_sequence());
+    std::vector<Row> rows;
+    for (const Token t : prefixes.back()) rows.push_back({bases.back(), t, false});
+    ASSERT_TRUE(context.forward(rows, {}));
+  }
+  std::vector<Request> requests(20);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    requests[i].base = bases[i % 3];
+    requests[i].prompt = random_tokens(random, 1 + random() % 9);
+    requests[i].max_tokens = 1 + random() % 9;
+  }
+  const auto got = engine::generate(context, {}, requests);
+  ASSERT_TRUE(got) << got.error().what;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const Completion want = plain(context, prefixes[i % 3], requests[i]);
+    EXPECT_EQ((*got)[i].tokens, want.tokens);
+    EXPECT_EQ((*got)[i].n_prompt, want.n_prompt);
+  }
+  EXPECT_EQ(context.n_alive(), 3u);
+  for (const int b : bases) EXPECT_EQ(context.length(b), 100u);
+  context.n_seq = 3;
+  EXPECT_NE(engine::generate(context, {}, requests).error().what.find("request 0"), std::string::npos);
+  requests[0].name = "snips/7";
+  EXPECT_NE(
+      engine::generate(context, std::vector<Token>{1}, requests).error().what.find("snips/7: has a base"),
+      std::string::npos);
+}
+
 TEST(Generate, a_long_prompt_delays_a_decoding_neighbour_by_no_pass) {
   FakeContext context;
   context.n_seq = 2;
