@@ -1,4 +1,5 @@
-// bitworth child-measure (hidden): the measured process. Holds one candidate, runs the load it reads on stdin.
+// bitworth child-measure (hidden): the measured process. Holds one candidate, runs the load it reads on
+// stdin.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>

@@ -18,7 +18,8 @@ namespace bw::cli {
 namespace {
 
 int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
@@ -40,8 +41,10 @@ constexpr const char* footer =
     "Exit codes: 0 done, and at least one candidate is worth it where some were judged; 1 failed;\n"
     "2 bad usage or input; 3 no candidate is worth it; 4 cannot tell; 5 the margin cannot be resolved.";
 
-// Commands of the design that are not built yet answer by name, so that a script never mistakes silence for success.
-constexpr const char* not_built[] = {"serve", "contract", "review", "pilot", "audit", "deploy", "train", "calibrate", "chat"};
+// Commands of the design that are not built yet answer by name, so that a script never mistakes silence for
+// success.
+constexpr const char* not_built[] = {"serve",  "contract", "review",    "pilot", "audit",
+                                     "deploy", "train",    "calibrate", "chat"};
 
 }  // namespace
 
@@ -73,14 +76,17 @@ Result<std::string> resolve_model(const std::string& name) {
   }
   std::string have;
   for (const auto& entry : fs::directory_iterator(cache, ec))
-    if (entry.path().extension() == ".gguf") have += (have.empty() ? "" : ", ") + entry.path().stem().string();
+    if (entry.path().extension() == ".gguf")
+      have += (have.empty() ? "" : ", ") + entry.path().stem().string();
   return bad_input(fmt::format("{}: no such file, and no model of that name in {}", name, cache.string()),
                    have.empty() ? "give the path of a GGUF file, or fetch one: ./dev model qwen0.5b"
                                 : "give a path, or one of: " + have);
 }
 
 Progress::Progress(const Shared& shared) : on_(!shared.quiet && ::isatty(2)), started_ns_(now_ns()) {}
-Progress::~Progress() { clear(); }
+Progress::~Progress() {
+  clear();
+}
 void Progress::clear() {
   if (on_ && last_ns_) fmt::print(stderr, "\r\x1b[K");
 }
@@ -103,7 +109,8 @@ void Progress::step(std::string_view what, double share) {
 }
 
 std::string bytes_text(double bytes) {
-  if (std::fabs(bytes) >= 1024.0 * 1024 * 1024) return fmt::format("{:.2f} GiB", bytes / (1024.0 * 1024 * 1024));
+  if (std::fabs(bytes) >= 1024.0 * 1024 * 1024)
+    return fmt::format("{:.2f} GiB", bytes / (1024.0 * 1024 * 1024));
   return fmt::format("{:.1f} MiB", mib(bytes));
 }
 std::string show(const Figure& f) {
@@ -120,7 +127,8 @@ int main(int argc, char** argv) {
   Shared shared;
   shared.program = own_path();
   shared.no_color = std::getenv("NO_COLOR") != nullptr || !::isatty(1);
-  CLI::App app{"Is this quantized model worth it, in one declared scenario? Four axes, never one score.", "bitworth"};
+  CLI::App app{"Is this quantized model worth it, in one declared scenario? Four axes, never one score.",
+               "bitworth"};
   app.footer(footer);
   app.set_version_flag("--version", fmt::format("bitworth {} ({})", version, numerics));
   app.require_subcommand(1);
@@ -137,7 +145,8 @@ int main(int argc, char** argv) {
     sub->allow_extras();
     sub->callback([&shared, name] {
       shared.chosen = [name] {
-        return complain(failed(fmt::format("{}: not built yet in this version", name), "see README.md for what is built"));
+        return complain(failed(fmt::format("{}: not built yet in this version", name),
+                               "see README.md for what is built"));
       };
     });
   }
@@ -150,7 +159,8 @@ int main(int argc, char** argv) {
   try {
     return shared.chosen ? shared.chosen() : 2;
   } catch (const std::bad_alloc&) {
-    return complain(failed("out of memory", "`bitworth plan FILE` shows what a file needs; a smaller --ctx needs less"));
+    return complain(
+        failed("out of memory", "`bitworth plan FILE` shows what a file needs; a smaller --ctx needs less"));
   } catch (const std::exception& e) {  // third-party code; our own layers return errors
     return complain(failed(fmt::format("unexpected: {}", e.what())));
   }

@@ -1,5 +1,6 @@
-// What every command shares: options common to all, errors and figures on the terminal, progress, interruption.
-// In: argc, argv. Out: an exit code (0 done, 1 failed, 2 bad usage or input, 3, 4, 5: see docs/commands.md).
+// What every command shares: options common to all, errors and figures on the terminal, progress,
+// interruption. In: argc, argv. Out: an exit code (0 done, 1 failed, 2 bad usage or input, 3, 4, 5: see
+// docs/commands.md).
 #pragma once
 #include <atomic>
 #include <functional>
@@ -16,11 +17,11 @@ class App;
 namespace bw::cli {
 
 struct Shared {
-  bool json = false;      // the result as JSON on stdout
-  bool quiet = false;     // no progress
-  bool no_color = false;  // also NO_COLOR, and when stdout is no terminal
+  bool json = false;            // the result as JSON on stdout
+  bool quiet = false;           // no progress
+  bool no_color = false;        // also NO_COLOR, and when stdout is no terminal
   std::function<int()> chosen;  // set by the command that was named
-  std::string program;    // this binary, for child processes
+  std::string program;          // this binary, for child processes
 };
 
 // One line in commands.def, one file: adds its subcommand to `app`.
@@ -33,8 +34,8 @@ int main(int argc, char** argv);
 // Prints "bitworth: WHAT" and "  next: NEXT" on stderr; returns the exit code of the error.
 int complain(const Error& error);
 
-// A path, or the name of a file in the own cache ("qwen2.5-coder-0.5b"). What does not exist is an Error that says
-// which names would.
+// A path, or the name of a file in the own cache ("qwen2.5-coder-0.5b"). What does not exist is an Error that
+// says which names would.
 Result<std::string> resolve_model(const std::string& path_or_name);
 
 // One line on stderr, rewritten in place, only on a terminal and unless quiet.

@@ -14,8 +14,12 @@ namespace {
 nlohmann::ordered_json to_json(const format::FormatReport& r) {
   nlohmann::ordered_json types = nlohmann::ordered_json::array();
   for (const auto& t : r.types)
-    types.push_back({{"type", t.type}, {"tensors", t.n_tensors}, {"elements", t.n_elements}, {"bytes", t.n_bytes},
-                     {"share", t.share}, {"computed_here", t.computed_here}});
+    types.push_back({{"type", t.type},
+                     {"tensors", t.n_tensors},
+                     {"elements", t.n_elements},
+                     {"bytes", t.n_bytes},
+                     {"share", t.share},
+                     {"computed_here", t.computed_here}});
   return {{"path", r.path},
           {"architecture", r.architecture},
           {"name", r.name},
@@ -38,7 +42,8 @@ nlohmann::ordered_json to_json(const format::FormatReport& r) {
 void print(const format::FormatReport& r) {
   fmt::print("{}\n", r.path);
   fmt::print("  architecture         {}  {}\n", r.architecture, r.name);
-  fmt::print("  GGUF version         {}, {} in {} weights\n", r.gguf_version, bytes_text(double(r.file_bytes)), r.n_elements);
+  fmt::print("  GGUF version         {}, {} in {} weights\n", r.gguf_version,
+             bytes_text(double(r.file_bytes)), r.n_elements);
   fmt::print("  label                {}\n", r.label.empty() ? "none" : r.label);
   fmt::print("  bits per weight      {}\n", describe(r.bits_per_weight));
   fmt::print("  on the label         {}\n", describe(r.on_label_share));
@@ -46,19 +51,22 @@ void print(const format::FormatReport& r) {
   fmt::print("  runs here            {}\n", r.loads_here ? "yes" : "no: " + r.why_not);
   fmt::print("\n  type      tensors       bytes   share\n");
   for (const auto& t : r.types)
-    fmt::print("  {:<8} {:>8}  {:>10}  {:>5.1f} %{}\n", t.type, t.n_tensors, bytes_text(double(t.n_bytes)), t.share * 100,
-               t.computed_here ? "" : "   not computed by bitworth");
+    fmt::print("  {:<8} {:>8}  {:>10}  {:>5.1f} %{}\n", t.type, t.n_tensors, bytes_text(double(t.n_bytes)),
+               t.share * 100, t.computed_here ? "" : "   not computed by bitworth");
   if (!r.requirements.empty()) fmt::print("\n  a runtime must support\n");
   for (const auto& s : r.requirements) fmt::print("    - {}\n", s);
-  if (r.findings.empty()) fmt::print("\n  findings: none in what was looked at (structure, sizes, vocabulary, template)\n");
-  else fmt::print("\n  findings\n");
+  if (r.findings.empty())
+    fmt::print("\n  findings: none in what was looked at (structure, sizes, vocabulary, template)\n");
+  else
+    fmt::print("\n  findings\n");
   for (const auto& s : r.findings) fmt::print("    - {}\n", s);
 }
 
 }  // namespace
 
 void add_inspect(CLI::App& app, Shared& shared) {
-  auto* sub = app.add_subcommand("inspect", "What a file really is: types, bits per weight, what a runtime must support");
+  auto* sub = app.add_subcommand(
+      "inspect", "What a file really is: types, bits per weight, what a runtime must support");
   sub->footer("Example:\n  bitworth inspect model.gguf");
   auto path = std::make_shared<std::string>();
   sub->add_option("FILE", *path, "GGUF file, or a name from `bitworth models`")->required();
@@ -70,8 +78,10 @@ void add_inspect(CLI::App& app, Shared& shared) {
       if (!file) return complain(file.error());
       auto report = format::inspect(*file);
       if (!report) return complain(report.error());
-      if (shared.json) fmt::print("{}\n", to_json(*report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
-      else print(*report);
+      if (shared.json)
+        fmt::print("{}\n", to_json(*report).dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+      else
+        print(*report);
       return 0;
     };
   });

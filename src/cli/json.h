@@ -1,4 +1,5 @@
-// Figures as JSON, the one way: {value, unit, birth, low, high, n, reason}; the last four only where they are set.
+// Figures as JSON, the one way: {value, unit, birth, low, high, n, reason}; the last four only where they are
+// set.
 #pragma once
 #include <nlohmann/json.hpp>
 
@@ -8,8 +9,10 @@ namespace bw::cli {
 
 inline nlohmann::ordered_json json_of(const Figure& f) {
   nlohmann::ordered_json j;
-  if (f.known()) j["value"] = f.value;
-  else j["value"] = nullptr;
+  if (f.known())
+    j["value"] = f.value;
+  else
+    j["value"] = nullptr;
   j["unit"] = f.unit;
   j["birth"] = name(f.birth);
   if (f.low) j["low"] = *f.low;

@@ -49,7 +49,8 @@ Result<std::vector<text::Token>> read_ids(const std::string& path) {
 int run(const Shared& shared, const Options& o) {
   if (o.kv != "f16") return complain(bad_input("--kv " + o.kv + ": only f16 is built", "use --kv f16"));
   if (!o.sha256 && o.out.empty())
-    return complain(bad_input("logits: neither --sha256 nor --out was given", "add --sha256, or --out logits.bin"));
+    return complain(
+        bad_input("logits: neither --sha256 nor --out was given", "add --sha256, or --out logits.bin"));
   if (o.prompt.empty() == o.tokens_path.empty())
     return complain(bad_input("logits: give exactly one of --prompt and --tokens"));
   auto path = resolve_model(o.path);
@@ -109,8 +110,11 @@ int run(const Shared& shared, const Options& o) {
     if (const Status s = out->commit(); !s) return complain(s.error());
   const std::string digest = all.hex();
   if (shared.json) {
-    nlohmann::ordered_json j{{"sha256", digest}, {"rows", ids.size()}, {"n_vocab", (*model)->spec().n_vocab},
-                             {"isa", std::string((*model)->isa())}, {"numerics", "BN1"}};
+    nlohmann::ordered_json j{{"sha256", digest},
+                             {"rows", ids.size()},
+                             {"n_vocab", (*model)->spec().n_vocab},
+                             {"isa", std::string((*model)->isa())},
+                             {"numerics", "BN1"}};
     for (auto& [name, d] : stages) j["stages"][name] = d.hex();
     fmt::print("{}\n", j.dump(2));
   } else {
@@ -123,15 +127,19 @@ int run(const Shared& shared, const Options& o) {
 }  // namespace
 
 void add_logits(CLI::App& app, Shared& shared) {
-  auto* sub = app.add_subcommand("logits", "All logits [n, n_vocab] of a prompt, or their SHA-256 (f32, little endian)");
+  auto* sub = app.add_subcommand(
+      "logits", "All logits [n, n_vocab] of a prompt, or their SHA-256 (f32, little endian)");
   sub->footer("Example:\n  bitworth logits model.gguf --prompt 'Hello' --sha256 --threads 1");
   auto o = std::make_shared<Options>();
   sub->add_option("FILE", o->path, "GGUF file, or a name from `bitworth models`")->required();
   sub->add_option("--prompt", o->prompt, "Text; control tokens in it are parsed");
   sub->add_option("--tokens", o->tokens_path, "File of token ids, separated by spaces");
   sub->add_option("--kv", o->kv, "Type of the KV cache")->capture_default_str();
-  sub->add_option("--threads", o->threads, "0: every processor this process may use")->check(CLI::Range(0, 1024));
-  sub->add_option("--batch", o->batch, "Rows a pass; changes no bit")->check(CLI::Range(1, 65536))->capture_default_str();
+  sub->add_option("--threads", o->threads, "0: every processor this process may use")
+      ->check(CLI::Range(0, 1024));
+  sub->add_option("--batch", o->batch, "Rows a pass; changes no bit")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
   sub->add_flag("--sha256", o->sha256, "Print the digest of all logits");
   sub->add_flag("--stages", o->stages, "Also print one digest a stage of the graph");
   sub->add_option("--out", o->out, "Write the logits to this file");

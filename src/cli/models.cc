@@ -1,4 +1,5 @@
-// bitworth models: the model files in the own cache. Other programs' stores are not searched yet, and that is said.
+// bitworth models: the model files in the own cache. Other programs' stores are not searched yet, and that is
+// said.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
@@ -38,9 +39,12 @@ int run(const Shared& shared) {
     }
     all.push_back(j);
   }
-  if (shared.json) fmt::print("{}\n", all.dump(2));
-  else if (paths.empty()) fmt::print("no models in {}; fetch one: ./dev model qwen0.5b\n", folder.string());
-  else fmt::print("\nOnly bitworth's own cache is searched in this version ({}).\n", folder.string());
+  if (shared.json)
+    fmt::print("{}\n", all.dump(2));
+  else if (paths.empty())
+    fmt::print("no models in {}; fetch one: ./dev model qwen0.5b\n", folder.string());
+  else
+    fmt::print("\nOnly bitworth's own cache is searched in this version ({}).\n", folder.string());
   return 0;
 }
 

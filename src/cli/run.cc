@@ -43,7 +43,8 @@ int run(const Shared& shared, const Options& o) {
   if (!tokenizer) return complain(tokenizer.error());
   engine::Request request;
   if (o.raw) {
-    request.prompt = tokenizer->encode(o.prompt, text::Tokenizer::Special::as_text, text::Tokenizer::Bos::as_declared);
+    request.prompt =
+        tokenizer->encode(o.prompt, text::Tokenizer::Special::as_text, text::Tokenizer::Bos::as_declared);
   } else {
     std::vector<text::Message> messages;
     if (!o.system.empty()) messages.push_back({"system", o.system});
@@ -55,7 +56,8 @@ int run(const Shared& shared, const Options& o) {
   if (request.prompt.empty())
     return complain(bad_input("run: the prompt is empty", "give some text with --prompt"));
   for (size_t id = 0; id < tokenizer->size(); ++id)
-    if (tokenizer->ends_generation(static_cast<text::Token>(id))) request.stop.push_back(static_cast<text::Token>(id));
+    if (tokenizer->ends_generation(static_cast<text::Token>(id)))
+      request.stop.push_back(static_cast<text::Token>(id));
   request.max_tokens = o.max_tokens;
   request.sampler = o.sampler;
   engine::LoadOptions load;
@@ -65,8 +67,9 @@ int run(const Shared& shared, const Options& o) {
   engine::ContextOptions options;
   options.n_ctx = o.n_ctx ? o.n_ctx : static_cast<uint32_t>(request.prompt.size()) + o.max_tokens;
   if (request.prompt.size() >= options.n_ctx)
-    return complain(bad_input(fmt::format("run: the prompt has {} tokens, --ctx holds {}", request.prompt.size(), options.n_ctx),
-                              "raise --ctx, or shorten the prompt; nothing is ever cut silently"));
+    return complain(bad_input(
+        fmt::format("run: the prompt has {} tokens, --ctx holds {}", request.prompt.size(), options.n_ctx),
+        "raise --ctx, or shorten the prompt; nothing is ever cut silently"));
   auto context = engine::make_context(*model, options);
   if (!context) return complain(context.error());
   catch_interrupts();
@@ -92,16 +95,20 @@ int run(const Shared& shared, const Options& o) {
   }
   const double first = 1e-9 * double(c.ns_first), rest = 1e-9 * double(c.ns_total - c.ns_first);
   if (shared.json) {
-    nlohmann::ordered_json j{{"text", tokenizer->decode(c.tokens)}, {"tokens", c.tokens}, {"n_prompt", c.n_prompt},
+    nlohmann::ordered_json j{{"text", tokenizer->decode(c.tokens)},
+                             {"tokens", c.tokens},
+                             {"n_prompt", c.n_prompt},
                              {"reason", c.reason == engine::Completion::Reason::stop ? "stop" : "length"},
-                             {"time_to_first_token_s", first}, {"isa", std::string((*model)->isa())}};
+                             {"time_to_first_token_s", first},
+                             {"isa", std::string((*model)->isa())}};
     if (c.tokens.size() > 1 && rest > 0) j["decode_tokens_per_s"] = double(c.tokens.size() - 1) / rest;
     fmt::print("{}\n", j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else if (!shared.quiet) {
     fmt::print(stderr, "[{} prompt tokens, first token after {:.2f} s", c.n_prompt, first);
     if (c.tokens.size() > 1 && rest > 0)
       fmt::print(stderr, ", then {:.1f} tokens/s, {}", double(c.tokens.size() - 1) / rest, (*model)->isa());
-    fmt::print(stderr, "{}]\n", c.reason == engine::Completion::Reason::length ? ", cut at --max-tokens" : "");
+    fmt::print(stderr, "{}]\n",
+               c.reason == engine::Completion::Reason::length ? ", cut at --max-tokens" : "");
   }
   return interrupted() ? 1 : 0;
 }
@@ -116,10 +123,16 @@ void add_run(CLI::App& app, Shared& shared) {
   sub->add_option("--prompt", o->prompt, "The user's message")->required();
   sub->add_option("--system", o->system, "A system message before it");
   sub->add_flag("--raw", o->raw, "No chat template: the model continues the prompt");
-  sub->add_option("--max-tokens", o->max_tokens, "Most tokens of output")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  sub->add_option("--ctx", o->n_ctx, "Positions; by default as many as prompt and output need")->check(CLI::Range(0, 1 << 20));
-  sub->add_option("--threads", o->threads, "0: every processor this process may use")->check(CLI::Range(0, 1024));
-  sub->add_option("--temperature", o->sampler.temperature, "0: greedy")->check(CLI::Range(0.0, 100.0))->capture_default_str();
+  sub->add_option("--max-tokens", o->max_tokens, "Most tokens of output")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  sub->add_option("--ctx", o->n_ctx, "Positions; by default as many as prompt and output need")
+      ->check(CLI::Range(0, 1 << 20));
+  sub->add_option("--threads", o->threads, "0: every processor this process may use")
+      ->check(CLI::Range(0, 1024));
+  sub->add_option("--temperature", o->sampler.temperature, "0: greedy")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
   sub->add_option("--top-k", o->sampler.top_k, "0: all");
   sub->add_option("--top-p", o->sampler.top_p)->check(CLI::Range(0.0, 1.0))->capture_default_str();
   sub->add_option("--min-p", o->sampler.min_p)->check(CLI::Range(0.0, 1.0))->capture_default_str();

@@ -44,7 +44,10 @@ int run(const Shared& shared, const Options& o) {
     for (auto id : ids) j["pieces"].push_back(tokenizer->piece(id));
     fmt::print("{}\n", j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else if (o.pieces) {
-    for (auto id : ids) fmt::print("{:>8}  {}\n", id, nlohmann::json(tokenizer->piece(id)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    for (auto id : ids)
+      fmt::print("{:>8}  {}\n", id,
+                 nlohmann::json(tokenizer->piece(id))
+                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     for (size_t i = 0; i < ids.size(); ++i) fmt::print("{}{}", i ? " " : "", ids[i]);
     fmt::print("\n");
