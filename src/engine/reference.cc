@@ -1,0 +1,462 @@
+// Read this beside docs/bn1.md; "(n)" is its section. Order of operations is the content: nothing here is
+// fast.
+#include "engine/reference.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "base/fp_env.h"
+#include "engine/faults.h"
+#include "model/driver.h"
+#include "model/rope.h"
+#include "model/tensors.h"
+#include "quant/half.h"
+
+namespace bw::engine {
+namespace {
+
+using model::LinearRef;
+using model::NormRef;
+using model::Spec;
+
+// ---- (1) ground rules: fma is one operation, everything else is rounded by itself.
+float fma(float a, float b, float c) {
+  return std::fma(a, b, c);
+}
+float sqrt32(float x) {
+  return __builtin_sqrtf(x);
+}
+bool finite(float x) {
+  return (std::bit_cast<uint32_t>(x) & 0x7F800000u) != 0x7F800000u;
+}
+bool all_finite(const float* x, size_t n) {
+  for (size_t i = 0; i < n; ++i)
+    if (!finite(x[i])) return false;
+  return true;
+}
+
+// ---- (5) exp and the activations. The integer nearest to x log2(e) stands in the low bits of `shifted`.
+float exp_bn1(float x) {
+  if (x < -87.25f) return 0.0f;
+  if (x > 88.0f) x = 88.0f;
+  const float shifted = fma(x, 0x1.715476p+0f, 12582912.0f);
+  const float n = shifted - 12582912.0f;
+  float r = fma(n, -0x1.62e4p-1f, x);
+  r = fma(n, -0x1.7f7d1cp-20f, r);
+  float p = 0x1.6d113cp-10f;
+  for (float c : {0x1.120ba2p-7f, 0x1.55551ap-5f, 0x1.5554dcp-3f, 0x1p-1f, 1.0f, 1.0f}) p = fma(p, r, c);
+  const uint32_t e = std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(12582912.0f);
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(p) + (e << 23));
+}
+float silu(float x) {
+  return x / (1.0f + exp_bn1(-x));
+}
+float gelu(float x) {
+  const float u = 0x1.988454p-1f * fma(0x1.6e4e26p-5f * (x * x), x, x);
+  return x / (1.0f + exp_bn1(-(u + u)));
+}
+
+// ---- (4) reductions: 32 lanes, then the tree 16, 8, 4, 2, 1.
+float tree(std::array<float, 32> lane) {
+  for (int half = 16; half >= 1; half /= 2)
+    for (int l = 0; l < half; ++l) lane[l] = lane[l] + lane[l + half];
+  return lane[0];
+}
+
+// ---- (2) weights: one GGUF row as the integers and scales its type means.
+struct WeightRow {
+  std::vector<float> f;             // float types
+  std::vector<int> q;               // signed, after the type's offset
+  std::vector<int> scale, minimum;  // 256-blocks, one a sub-block
+  std::vector<float> d, m;          // one a block: scale; Q4_1, Q5_1: +m; Q4_K, Q5_K: dmin
+};
+constexpr uint32_t q5_k_id = 13;  // written here from the page; it runs once quant/types.def names it
+struct Form {
+  uint32_t block = 1, sub = 0;  // values per block and per sub-block
+  bool has_min = false;
+};
+Form form(uint32_t id) {
+  switch (id) {
+    case 2:
+    case 6:
+    case 8:
+      return {32, 0, false};
+    case 3:
+    case 7:
+      return {32, 0, true};
+    case 12:
+    case q5_k_id:
+      return {256, 32, true};
+    case 14:
+      return {256, 16, false};
+    default:
+      return {};
+  }
+}
+float half_at(const uint8_t* p) {
+  return quant::half_to_float(uint16_t(p[0] | p[1] << 8));
+}
+
+// Six-bit scale and minimum j of Q4_K and Q5_K in their 12 bytes.
+void scale_min(const uint8_t* s, int j, int& scale, int& minimum) {
+  scale = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
+  minimum = j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | (s[j] >> 6) << 4;
+}
+void read_block(uint32_t id, const uint8_t* p, int* q, int* scale, int* minimum, float& d, float& m) {
+  const auto nibble = [](const uint8_t* qs, int i, int half) {
+    return i < half ? qs[i] & 15 : qs[i - half] >> 4;
+  };
+  d = half_at(id == 14 ? p + 208 : p);
+  uint32_t high = 0;
+  switch (id) {
+    case 2:  // Q4_0: d, 16 bytes of nibbles
+      for (int i = 0; i < 32; ++i) q[i] = nibble(p + 2, i, 16) - 8;
+      return;
+    case 3:  // Q4_1: d, m, nibbles
+      m = half_at(p + 2);
+      for (int i = 0; i < 32; ++i) q[i] = nibble(p + 4, i, 16);
+      return;
+    case 6:  // Q5_0: d, 32 high bits, nibbles
+      std::memcpy(&high, p + 2, 4);
+      for (int i = 0; i < 32; ++i) q[i] = (nibble(p + 6, i, 16) | int(high >> i & 1) << 4) - 16;
+      return;
+    case 7:  // Q5_1: d, m, 32 high bits, nibbles
+      m = half_at(p + 2);
+      std::memcpy(&high, p + 4, 4);
+      for (int i = 0; i < 32; ++i) q[i] = nibble(p + 8, i, 16) | int(high >> i & 1) << 4;
+      return;
+    case 8:  // Q8_0: d, 32 signed bytes
+      for (int i = 0; i < 32; ++i) q[i] = int8_t(p[2 + i]);
+      return;
+    case 12:
+    case q5_k_id: {  // Q4_K: d, dmin, 12 bytes, nibbles; Q5_K: 32 bytes of high bits before the nibbles
+      m = half_at(p + 2);
+      const uint8_t* qs = p + (id == 12 ? 16 : 48);
+      for (int j = 0; j < 8; ++j) {
+        scale_min(p + 4, j, scale[j], minimum[j]);
+        for (int i = 0; i < 32; ++i) {
+          const uint8_t byte = qs[32 * (j / 2) + i];
+          q[32 * j + i] = (j % 2 ? byte >> 4 : byte & 15) | (id == q5_k_id ? (p[16 + i] >> j & 1) << 4 : 0);
+        }
+      }
+      return;
+    }
+    default:  // Q6_K: 128 bytes of low nibbles, 64 of high bits, 16 signed scales, d
+      for (int j = 0; j < 16; ++j) scale[j] = int8_t(p[192 + j]);
+      for (int i = 0; i < 256; ++i) {
+        const int h = i / 128, quarter = i % 128 / 32, l = i % 32;
+        const int low = p[64 * h + 32 * (quarter % 2) + l] >> (quarter < 2 ? 0 : 4) & 15;
+        q[i] = (low | (p[128 + 32 * h + l] >> (2 * quarter) & 3) << 4) - 32;
+      }
+  }
+}
+Status read_row(const gguf::File& file, const LinearRef& w, uint64_t r, WeightRow& out) {
+  const uint32_t k = w.k(), id = w.weight->ggml_type;
+  const uint64_t bytes = quant::row_bytes(*w.type, k);
+  std::vector<uint8_t> raw(bytes);
+  BW_CHECK(file.read(*w.weight, r * bytes, std::as_writable_bytes(std::span(raw))));
+  const auto refuse = [&] {
+    return bad_input(
+        fmt::format("{}: {}: row {}: a scale or weight is not finite", file.path, w.weight->name, r));
+  };
+  if (w.type->family == quant::Family::f) {
+    out.f.resize(k);
+    w.type->decode(reinterpret_cast<const std::byte*>(raw.data()), k, out.f.data());
+    if (!all_finite(out.f.data(), k)) return refuse();
+    return {};
+  }
+  const Form form_ = form(id);
+  const uint32_t n = k / form_.block, subs = form_.sub ? form_.block / form_.sub : 0;
+  out.q.resize(k), out.d.resize(n), out.m.assign(n, 0);
+  out.scale.resize(size_t{n} * subs), out.minimum.resize(size_t{n} * subs);
+  for (uint32_t b = 0; b < n; ++b)
+    read_block(id, raw.data() + size_t{b} * w.type->bytes, &out.q[size_t{b} * form_.block],
+               out.scale.data() + size_t{b} * subs, out.minimum.data() + size_t{b} * subs, out.d[b],
+               out.m[b]);
+  if (!all_finite(out.d.data(), n) || !all_finite(out.m.data(), n)) return refuse();
+  return {};
+}
+// (2) a dequantised row, for the embedding.
+void dequantise(const WeightRow& w, const Form& f, uint32_t k, float* out) {
+  for (uint32_t i = 0; i < k; ++i) {
+    if (f.block == 1) {
+      out[i] = w.f[i];
+    } else if (f.block == 32) {
+      const float v = w.d[i / 32] * float(w.q[i]);
+      out[i] = f.has_min ? v + w.m[i / 32] : v;
+    } else {
+      const float v = w.d[i / 256] * float(w.scale[i / f.sub]) * float(w.q[i]);
+      out[i] = f.has_min ? v - w.m[i / 256] * float(w.minimum[i / f.sub]) : v;
+    }
+  }
+}
+
+// ---- (2) activations A32 and A256: one scale a block, integers in [-127, 127].
+struct Quantised {
+  std::vector<int> q;
+  std::vector<float> d;
+};
+Quantised quantise(const float* x, uint32_t k, uint32_t block) {
+  Quantised a{std::vector<int>(k), std::vector<float>(k / block)};
+  for (uint32_t b = 0; b < k / block; ++b) {
+    float amax = 0;
+    for (uint32_t i = 0; i < block; ++i) amax = std::max(amax, std::fabs(x[b * block + i]));
+    if (amax < 0x1p-100f) continue;
+    a.d[b] = amax / 127.0f;
+    const float id = 127.0f / amax;
+    for (uint32_t i = b * block; i < (b + 1) * block; ++i)
+      a.q[i] = int((x[i] * id + 12582912.0f) - 12582912.0f);  // rint: nearest even
+  }
+  return a;
+}
+
+// ---- (3) one output of a product.
+float dot(const WeightRow& w, const Form& f, const float* x, const Quantised& a, uint32_t k) {
+  float y = 0;
+  if (f.block == 1) {
+    for (uint32_t c = 0; c < k; c += 256) {
+      float chunk = 0;
+      for (uint32_t i = c; i < std::min(c + 256, k); ++i) chunk = fma(w.f[i], x[i], chunk);
+      y = y + chunk;
+    }
+    return y;
+  }
+  const uint32_t sub = f.sub ? f.sub : f.block;
+  for (uint32_t b = 0; b < k / f.block; ++b) {
+    int isum = 0, msum = 0;  // 32-blocks: msum = asum
+    for (uint32_t s = b * f.block; s < (b + 1) * f.block; s += sub) {
+      int qa = 0, asum = 0;
+      for (uint32_t i = s; i < s + sub; ++i) qa += w.q[i] * a.q[i], asum += a.q[i];
+      isum += f.sub ? w.scale[s / sub] * qa : qa;
+      msum += f.sub ? w.minimum[s / sub] * asum : asum;
+    }
+    y = fma(w.d[b] * a.d[b], float(isum), y);
+    if (!f.has_min) continue;
+    y = f.sub ? fma(-(w.m[b] * a.d[b]), float(msum), y) : fma(w.m[b], a.d[b] * float(msum), y);
+  }
+  return y;
+}
+
+// ---- The operations of model/layer.h, all rows of the one sequence; row i is position i.
+struct Scalar {
+  struct Vec {
+    std::vector<float> v;  // [rows, width]
+    uint32_t width = 0;
+  };
+  struct Kv {
+    std::vector<uint16_t> k, v;  // f16 [rows, n_head_kv * head_dim]
+  };
+  using X = std::vector<float>&;
+
+  const gguf::File& file;
+  const Spec& s;
+  std::span<const Token> tokens;
+  const StageSink& stage;
+  const LogitsSink& logits;
+  std::vector<Kv> cache;
+  std::vector<float> x, cos, sin;  // cos, sin [rows, n_rot/2]
+  Status first_error{};
+  size_t n_rows() const { return tokens.size(); }
+  bool ok() const { return static_cast<bool>(first_error); }
+  Status status() const { return first_error; }
+  void fail(Error e) {
+    if (ok()) first_error = std::move(e);
+  }
+  Kv& kv(size_t l) { return cache[l]; }
+
+  Result<std::vector<float>> floats(const gguf::TensorInfo& t) {
+    std::vector<float> v(t.ne[0]);
+    BW_CHECK(file.read_rows_f32(t, 0, 1, v.data()));
+    if (!all_finite(v.data(), v.size()))
+      return bad_input(fmt::format("{}: {}: a weight is not finite", file.path, t.name));
+    return v;
+  }
+
+  X embed(const LinearRef& w) {  // (6)
+    x.resize(n_rows() * s.n_embd);
+    WeightRow row;
+    for (size_t i = 0; i < n_rows(); ++i) {
+      if (Status r = read_row(file, w, static_cast<uint64_t>(tokens[i]), row); !r) return fail(r.error()), x;
+      dequantise(row, form(w.weight->ggml_type), s.n_embd, &x[i * s.n_embd]);
+    }
+    return x;
+  }
+
+  Vec norm(const std::vector<float>& in, const NormRef& n) {  // (4)
+    Vec out{std::vector<float>(in.size()), s.n_embd};
+    const auto w = floats(*n.weight);
+    if (!w) return fail(w.error()), out;
+    for (size_t row = 0; row < n_rows() && ok(); ++row) {
+      const float* p = &in[row * s.n_embd];
+      std::array<float, 32> lane{};
+      for (uint32_t i = 0; i < s.n_embd; ++i) lane[i % 32] = fma(p[i], p[i], lane[i % 32]);
+      const float ss = tree(lane);
+      if (!finite(ss)) fail(non_finite(Fault::norm, n.site));
+      const float r = 1.0f / sqrt32(ss / float(s.n_embd) + s.rms_eps);
+      for (uint32_t i = 0; i < s.n_embd; ++i) out.v[row * s.n_embd + i] = p[i] * r * (*w)[i];
+    }
+    return out;
+  }
+
+  Vec linear(const Vec& in, const LinearRef& w) {  // (3), bias after the whole chain
+    Vec out{std::vector<float>(n_rows() * w.n_out()), w.n_out()};
+    if (!ok()) return out;
+    if (!all_finite(in.v.data(), in.v.size())) return fail(non_finite(Fault::input, w.site)), out;
+    const Form f = form(w.weight->ggml_type);
+    const uint32_t k = w.k();
+    std::vector<Quantised> a(n_rows());
+    if (f.block > 1)
+      for (size_t row = 0; row < n_rows(); ++row) a[row] = quantise(&in.v[row * k], k, f.block);
+    std::vector<float> bias;
+    if (w.bias) {
+      auto b = floats(*w.bias);
+      if (!b) return fail(b.error()), out;
+      bias = *std::move(b);
+    }
+    WeightRow weights;
+    for (uint32_t r = 0; r < w.n_out(); ++r) {
+      if (Status read = read_row(file, w, r, weights); !read) return fail(read.error()), out;
+      for (size_t row = 0; row < n_rows(); ++row) {
+        const float y = dot(weights, f, &in.v[row * k], a[row], k);
+        out.v[row * w.n_out() + r] = bias.empty() ? y : y + bias[r];
+      }
+    }
+    return out;
+  }
+
+  template <class... L>
+  std::array<Vec, sizeof...(L)> norm_linear(X in, const NormRef& n, const L&... w) {
+    const Vec normed = norm(in, n);
+    return {linear(normed, w)...};
+  }
+
+  void rotate(float* head, size_t row) const {  // (6), row = position
+    const uint32_t half = s.n_rot / 2;
+    for (uint32_t i = 0; i < half; ++i) {
+      const bool neox = s.rope_pairs == model::RopePairs::neox;
+      float& x0 = head[neox ? i : 2 * i];
+      float& x1 = head[neox ? i + half : 2 * i + 1];
+      const float c = cos[row * half + i], sn = sin[row * half + i], a = x0, b = x1;
+      x0 = fma(a, c, -(b * sn));
+      x1 = fma(b, c, a * sn);
+    }
+  }
+  void qk_norm_rope_store(Vec& q, Vec& k, Vec& v, Kv& kv) {  // (6), (7)
+    if (!ok()) return;
+    for (size_t row = 0; row < n_rows(); ++row) {
+      for (uint32_t h = 0; h < s.n_head; ++h) rotate(&q.v[row * s.n_q() + h * s.head_dim], row);
+      for (uint32_t h = 0; h < s.n_head_kv; ++h) rotate(&k.v[row * s.n_kv() + h * s.head_dim], row);
+    }
+    const auto store = [&](const Vec& from, std::vector<uint16_t>& to, Fault fault, const char* site) {
+      to.resize(from.v.size());
+      for (size_t i = 0; i < from.v.size(); ++i) {
+        if (!(std::fabs(from.v[i]) < 65520.0f))
+          fail(non_finite(fault, fmt::format("blk.{}.{}", &kv - cache.data(), site)));
+        to[i] = quant::float_to_half(from.v[i]);
+      }
+    };
+    store(k, kv.k, Fault::key, "attn_k");
+    store(v, kv.v, Fault::value, "attn_v");
+  }
+
+  // (7) one query head over keys 0 .. row of KV head g.
+  void attend_head(const float* q, const Kv& kv, uint32_t g, size_t row, float* out) {
+    const uint32_t hd = s.head_dim;
+    const float scale = 1.0f / sqrt32(float(hd));
+    float M = 0, L = 0;
+    std::vector<float> score(256), o(hd);
+    for (size_t j0 = 0; j0 <= row; j0 += 256) {
+      const size_t n = std::min<size_t>(256, row + 1 - j0);
+      const auto at = [&](const std::vector<uint16_t>& c, size_t j) {
+        return &c[(j0 + j) * s.n_kv() + g * hd];
+      };
+      float m = 0;
+      for (size_t j = 0; j < n; ++j) {
+        float acc = 0;
+        for (uint32_t d = 0; d < hd; ++d) acc = fma(q[d], quant::half_to_float(at(kv.k, j)[d]), acc);
+        score[j] = acc * scale;
+        if (!finite(score[j]))
+          return fail(non_finite(Fault::score, fmt::format("blk.{}.attention", &kv - cache.data())));
+        if (j == 0 || score[j] > m) m = score[j];
+      }
+      std::array<float, 32> lane{};
+      o.assign(hd, 0);
+      for (size_t j = 0; j < n; ++j) {
+        const float p = exp_bn1(score[j] - m);
+        lane[j % 32] = lane[j % 32] + p;
+        for (uint32_t d = 0; d < hd; ++d) o[d] = fma(p, quant::half_to_float(at(kv.v, j)[d]), o[d]);
+      }
+      const float l = tree(lane);
+      if (j0 == 0) {
+        M = m, L = l;
+        std::copy(o.begin(), o.end(), out);
+        continue;
+      }
+      const float M2 = std::max(M, m), a = exp_bn1(M - M2), b = exp_bn1(m - M2);
+      L = fma(L, a, l * b);
+      for (uint32_t d = 0; d < hd; ++d) out[d] = fma(out[d], a, o[d] * b);
+      M = M2;
+    }
+    for (uint32_t d = 0; d < hd; ++d) out[d] = out[d] / L;
+  }
+  Vec attend(const Vec& q, const Kv& kv) {
+    Vec out{std::vector<float>(q.v.size()), s.n_q()};
+    for (size_t row = 0; row < n_rows() && ok(); ++row)
+      for (uint32_t h = 0; h < s.n_head; ++h) {
+        const size_t at = row * s.n_q() + h * s.head_dim;
+        attend_head(&q.v[at], kv, h / s.n_rep(), row, &out.v[at]);
+      }
+    return out;
+  }
+
+  Vec glu(std::array<Vec, 2> pair) {  // (6)
+    Vec out{std::move(pair[0].v), pair[0].width};
+    for (size_t i = 0; i < out.v.size(); ++i)
+      out.v[i] = (s.activation == model::Activation::silu ? silu(out.v[i]) : gelu(out.v[i])) * pair[1].v[i];
+    return out;
+  }
+  void add_linear(X to, const Vec& in, const LinearRef& w) {
+    const Vec y = linear(in, w);
+    for (size_t i = 0; i < to.size() && ok(); ++i) to[i] = to[i] + y.v[i];
+  }
+
+  void head(X in, const NormRef& n, const LinearRef& w) {
+    const Vec normed = norm(in, n);
+    if (!ok()) return;
+    if (stage) stage("norm", normed.v);
+    if (!logits) return;
+    const Vec y = linear(normed, w);
+    if (ok() && !all_finite(y.v.data(), y.v.size())) fail(non_finite(Fault::logit, w.site));
+    for (size_t row = 0; row < n_rows() && ok(); ++row)
+      if (Status sunk = logits(row, std::span(&y.v[row * s.n_vocab], s.n_vocab)); !sunk) fail(sunk.error());
+  }
+};
+
+}  // namespace
+
+Status run_reference(const gguf::File& file, std::span<const Token> tokens, const StageSink& stage,
+                     const LogitsSink& logits) {
+  const FpEnv env;
+  BW_TRY(const Spec s, model::spec(file));
+  BW_TRY(model::TensorTable t, model::tensors(file, s));
+  for (const Token id : tokens)
+    if (id < 0 || uint32_t(id) >= s.n_vocab)
+      return bad_input(fmt::format("token {}: expected an id below {}", id, s.n_vocab));
+  Scalar op{file, s, tokens, stage, logits, std::vector<Scalar::Kv>(s.n_layer), {}, {}, {}};
+  BW_TRY(const std::vector<double> inv, model::rope_frequencies(s.rope_base, s.n_rot, s.rope_scale_factor));
+  op.cos.resize(tokens.size() * inv.size());
+  op.sin.resize(op.cos.size());
+  for (size_t pos = 0; pos < tokens.size(); ++pos)
+    BW_CHECK(model::rope_row(inv, uint32_t(pos), &op.cos[pos * inv.size()], &op.sin[pos * inv.size()]));
+  const model::Weights<NormRef, LinearRef, LinearRef> w{t.token_embd, std::move(t.layers), t.output_norm,
+                                                        t.output};
+  return model::resident(op, w, [&](std::string_view name, std::span<const float> x) {
+    if (stage) stage(name, x);
+  });
+}
+
+}  // namespace bw::engine
