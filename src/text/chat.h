@@ -1,5 +1,6 @@
 // Chat templates: messages -> marked text -> token ids, where a user's text can never become a control token.
-// In: the Jinja source a model file carries, messages, tools. Out: segments (text, trusted) or ids, or an Error.
+// In: the Jinja source a model file carries, messages, tools. Out: segments (text, trusted) or ids, or an
+// Error.
 #pragma once
 #include <string>
 #include <vector>
@@ -20,9 +21,9 @@ struct Segment {
 };
 
 struct RenderLimits {
-  size_t max_steps = 2'000'000;     // interpreter steps
-  size_t max_output = 16u << 20;    // bytes
-  size_t max_depth = 64;            // nesting of calls and expressions
+  size_t max_steps = 2'000'000;   // interpreter steps
+  size_t max_output = 16u << 20;  // bytes
+  size_t max_depth = 64;          // nesting of calls and expressions
 };
 
 class ChatTemplate {
@@ -36,8 +37,10 @@ class ChatTemplate {
   Result<std::vector<Segment>> render(const std::vector<Message>& messages, bool add_generation_prompt,
                                       const std::string& bos, const std::string& eos,
                                       const RenderLimits& limits = {}) const;
-  // The same with a whole JSON context (messages with tool calls, tools, custom flags): {"messages": [...], ...}.
-  Result<std::vector<Segment>> render_json(const std::string& context_json, const RenderLimits& limits = {}) const;
+  // The same with a whole JSON context (messages with tool calls, tools, custom flags): {"messages": [...],
+  // ...}.
+  Result<std::vector<Segment>> render_json(const std::string& context_json,
+                                           const RenderLimits& limits = {}) const;
 
  private:
   struct State;

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -16,17 +17,24 @@ namespace bw::text {
 using Token = int32_t;
 
 // tokenizer.ggml.token_type values (GGUF specification).
-enum class TokenKind : int32_t { normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
+enum class TokenKind : int32_t {
+  normal = 1,
+  unknown = 2,
+  control = 3,
+  user_defined = 4,
+  unused = 5,
+  byte = 6
+};
 
 struct Vocab {
   std::string model;  // tokenizer.ggml.model: "gpt2" = byte-level BPE; others are refused by name
   std::string pre;    // tokenizer.ggml.pre: "gpt-2", "smollm", "qwen2", "llama-bpe", ...
   std::vector<std::string> tokens;
-  std::vector<TokenKind> kinds;       // same length as tokens, or empty (all normal)
-  std::vector<std::string> merges;    // "left right", best first
+  std::vector<TokenKind> kinds;                            // same length as tokens, or empty (all normal)
+  std::vector<std::string> merges;                         // "left right", best first
   Token bos = -1, eos = -1, eot = -1, unk = -1, pad = -1;  // -1: the file names none
   bool add_bos = false, add_eos = false;
-  std::string chat_template;          // Jinja source; empty for base models
+  std::string chat_template;  // Jinja source; empty for base models
 };
 
 class Tokenizer {
@@ -39,16 +47,26 @@ class Tokenizer {
 
   enum class Special { as_text, parse };  // parse: control tokens written in the text become their ids
   enum class Bos { none, as_declared };   // as_declared: prepend bos where the vocabulary says add_bos
-  // Invalid UTF-8 is not an error: its bytes pass through the byte alphabet.
-  std::vector<Token> encode(std::string_view utf8, Special special = Special::as_text, Bos bos = Bos::none) const;
-  // Bytes of the tokens, which may end inside a UTF-8 sequence. Control tokens give nothing unless `with_special`.
+  // Invalid UTF-8 is not an error: its bytes pass through the byte alphabet. A byte the vocabulary has no
+  // token for gives none (as llama.cpp has it). User-defined tokens are matched also as_text; they control
+  // nothing. std::bad_alloc where memory runs out.
+  std::vector<Token> encode(std::string_view utf8, Special special = Special::as_text,
+                            Bos bos = Bos::none) const;
+  // The same where a control token is matched only if every byte of it lies in one of `trusted`: [begin, end)
+  // byte ranges, in order, neither overlapping nor touching. Text on both sides of a range's edge is cut as
+  // one text.
+  std::vector<Token> encode_marked(std::string_view utf8,
+                                   std::span<const std::pair<size_t, size_t>> trusted) const;
+  // Bytes of the tokens, which may end inside a UTF-8 sequence. Control tokens give nothing unless
+  // `with_special`.
   std::string decode(std::span<const Token> tokens, bool with_special = false) const;
   std::string piece(Token token, bool with_special = true) const;
 
   size_t size() const;
   const Vocab& vocab() const;
   bool ends_generation(Token token) const;  // eos, eot and the end-of-turn control tokens of known families
-  std::string digest() const;               // SHA-256 over tokens, kinds, merges, pre: equal digests = same ids mean the same text
+  std::string digest()
+      const;  // SHA-256 over tokens, kinds, merges, pre: equal digests = same ids mean the same text
 
  private:
   struct State;

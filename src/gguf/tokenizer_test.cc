@@ -1,0 +1,126 @@
+// Token ids of real vocabularies against outside tokenizers: data/vectors/tokenizer (its README says how they
+// came).
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/file.h"
+#include "gguf/vocab.h"
+#include "text/tokenizer.h"
+
+namespace bw::gguf {
+namespace {
+
+using text::Token;
+using text::Tokenizer;
+using Ids = std::vector<Token>;
+
+const std::string vectors = std::string(BITWORTH_SOURCE_DIR) + "/data/vectors/tokenizer/";
+
+Result<Tokenizer> tokenizer_of(const std::string& path) {
+  BW_TRY(const File file, open(path));
+  BW_TRY(text::Vocab v, vocab(file));
+  return Tokenizer::make(std::move(v));
+}
+
+std::string model(const std::string& name) {
+  return cache_dir() + "/models/" + name;
+}
+
+#define NEEDS_MODEL(path, how) \
+  if (!InFile::open(path)) GTEST_SKIP() << path << " is missing; get it with ./dev model " how
+
+std::vector<std::string> split(const std::string& s, const std::string& by) {
+  std::vector<std::string> out;
+  size_t at = 0;
+  for (size_t next; (next = s.find(by, at)) != std::string::npos; at = next + by.size())
+    out.push_back(s.substr(at, next - at));
+  out.push_back(s.substr(at));
+  return out;
+}
+
+void expect_ids_of_published_file(const Tokenizer& t, const std::string& name) {
+  const auto in = read_text(vectors + name + ".inp"), out = read_text(vectors + name + ".out");
+  ASSERT_TRUE(in && out);
+  const auto texts = split(*in, "\n__ggml_vocab_test__\n");
+  const auto lines = split(*out, "\n");
+  ASSERT_GE(texts.size(), 46u);
+  ASSERT_GE(lines.size(), texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) {
+    std::istringstream numbers(lines[i]);
+    Ids want;
+    for (Token id; numbers >> id;) want.push_back(id);
+    EXPECT_EQ(t.encode(texts[i]), want) << i << ": " << texts[i];
+    EXPECT_EQ(t.decode(want), texts[i]);
+  }
+}
+
+void expect_ids_of_goldens(const Tokenizer& t, const std::string& column, bool has_every_byte) {
+  const auto file = read_text(vectors + "goldens.jsonl");
+  ASSERT_TRUE(file);
+  size_t n = 0;
+  for (const std::string& line : split(*file, "\n")) {
+    if (line.empty()) continue;
+    const auto row = nlohmann::json::parse(line);
+    const auto text = row.at("text").get<std::string>();
+    const Ids plain = row.at(column).at("text").get<Ids>();
+    const Ids parsed = row.at(column).value("parse", plain);
+    EXPECT_EQ(t.encode(text), plain) << row.at("group") << ": " << text;
+    EXPECT_EQ(t.encode(text, Tokenizer::Special::parse), parsed) << row.at("group") << ": " << text;
+    if (has_every_byte) {
+      EXPECT_EQ(t.decode(parsed, true), text);
+    }
+    ++n;
+  }
+  EXPECT_EQ(n, 530u);
+}
+
+TEST(RealTokenizer, gpt2_ids_are_those_published_with_its_vocabulary) {
+  auto t = tokenizer_of(vectors + "ggml-vocab-gpt-2.gguf");
+  ASSERT_TRUE(t) << t.error().what;
+  expect_ids_of_published_file(*t, "ggml-vocab-gpt-2.gguf");
+  EXPECT_TRUE(t->ends_generation(50256));
+}
+
+TEST(RealTokenizer, qwen2_ids_are_those_published_and_those_of_llama_cpp) {
+  const std::string path = model("qwen2.5-coder-0.5b.gguf");
+  NEEDS_MODEL(path, "qwen0.5b");
+  auto t = tokenizer_of(path);
+  ASSERT_TRUE(t) << t.error().what;
+  EXPECT_EQ(t->size(), 151936u);
+  expect_ids_of_published_file(*t, "ggml-vocab-qwen2.gguf");
+  expect_ids_of_goldens(*t, "qwen2", true);
+  EXPECT_TRUE(t->ends_generation(151645) && t->ends_generation(151643));
+  EXPECT_FALSE(t->ends_generation(151644) || t->ends_generation(0));
+}
+
+TEST(RealTokenizer, smollm_ids_are_those_of_llama_cpp) {
+  const std::string path = model("smollm2-135m.gguf");
+  NEEDS_MODEL(path, "smollm2");
+  auto t = tokenizer_of(path);
+  ASSERT_TRUE(t) << t.error().what;
+  expect_ids_of_goldens(*t, "smollm", false);  // this vocabulary has no token for 21 of the bytes
+  EXPECT_TRUE(t->ends_generation(2) && t->ends_generation(0));
+}
+
+TEST(RealTokenizer, a_book_of_text_comes_back_as_it_was_at_a_useful_speed) {
+  const std::string path = model("qwen2.5-coder-0.5b.gguf");
+  NEEDS_MODEL(path, "qwen0.5b");
+  auto t = tokenizer_of(path);
+  const auto goldens = read_text(vectors + "goldens.jsonl");
+  ASSERT_TRUE(t && goldens);
+  std::string book;
+  while (book.size() < (1u << 20)) book += *goldens;
+  const auto start = std::chrono::steady_clock::now();
+  const Ids ids = t->encode(book);
+  const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  EXPECT_EQ(t->decode(ids), book);
+  RecordProperty("mb_per_s", std::to_string(static_cast<double>(book.size()) / 1e6 / s));
+  EXPECT_LT(s, 20) << book.size() << " bytes";  // a second on one slow core; tells n log n from worse
+}
+
+}  // namespace
+}  // namespace bw::gguf
