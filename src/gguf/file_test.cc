@@ -9,7 +9,9 @@
 namespace {
 using namespace bw;
 
-std::string model(const char* file) { return cache_dir() + "/models/" + file; }
+std::string model(const char* file) {
+  return cache_dir() + "/models/" + file;
+}
 
 TEST(Open, a_real_file_has_the_keys_and_tensors_its_publisher_lists) {
   const std::string path = model("qwen2.5-coder-0.5b.gguf");

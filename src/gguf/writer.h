@@ -1,4 +1,5 @@
-// Writes GGUF v3: header first, then tensor data in the order declared, streamed. Appears whole or not at all.
+// Writes GGUF v3: header first, then tensor data in the order declared, streamed. Appears whole or not at
+// all.
 #pragma once
 #include <span>
 #include <string>
@@ -9,16 +10,23 @@
 
 namespace bw::gguf {
 
+// Scalars for new keys.
+Value string_value(std::string s);
+Value u32_value(uint32_t v);
+Value bool_value(bool v);
+
 struct TensorDecl {
   std::string name;
   uint32_t n_dims;
   std::array<uint64_t, 4> ne;
-  quant::Type type;
+  quant::Type type;  // or any id quant::known() sizes, cast: tensors copied in a type not computed here
 };
 
 class Writer {
  public:
-  // Writes the header to a temporary beside `path`. Offsets follow from the declarations.
+  // Writes the header to a temporary beside `path`. Offsets follow from the declarations; general.alignment
+  // is written from `alignment`, not from kv. bad_input where a key, value, name or shape is not one GGUF can
+  // hold.
   static Result<Writer> create(const std::string& path, const std::vector<std::pair<std::string, Value>>& kv,
                                std::vector<TensorDecl> tensors, uint64_t alignment = 32);
   // Appends data of the current tensor; more than it needs is an error. Padding is written when it is full.
@@ -30,7 +38,7 @@ class Writer {
   Writer(OutFile out, std::vector<TensorDecl> tensors, uint64_t alignment);
   OutFile out_;
   std::vector<TensorDecl> tensors_;
-  uint64_t alignment_, data_start_ = 0, in_tensor_ = 0;
+  uint64_t alignment_, in_tensor_ = 0;
   size_t current_ = 0;
 };
 
