@@ -1,5 +1,6 @@
 // Quantiles of measured times with bounds that assume nothing about their distribution.
-// In: the sample in any order, a quantile q. Out: the observed quantile and order-statistic bounds, or why not.
+// In: the sample in any order, a quantile q. Out: the observed quantile and order-statistic bounds, or why
+// not.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -13,7 +14,7 @@ struct QuantileBounds {
   std::optional<double> low;    // each bound holds with probability >= confidence by itself
   std::optional<double> high;
   int64_t n = 0;
-  std::string reason;           // why a bound is absent: "p95 has no upper bound below n = 59 (n = 20)"; else empty
+  std::string reason;  // why a bound is absent: "p95 has no upper bound below n = 59 (n = 20)"; else empty
 };
 
 // Order statistics (David, Nagaraja 2003, section 7.1), exact for continuous data, safe with ties:

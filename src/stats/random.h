@@ -1,5 +1,6 @@
-// A seeded stream for resampling and for the fixed order of suites: the same seed gives the same numbers anywhere.
-// SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators"). Not for sampling of tokens.
+// A seeded stream for resampling and for the fixed order of suites: the same seed gives the same numbers
+// anywhere. SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators"). Not for
+// sampling of tokens.
 #pragma once
 #include <cstdint>
 
