@@ -27,6 +27,9 @@ if(BITWORTH_SANITIZE)
   target_compile_options(bw_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined)
   target_link_options(bw_flags INTERFACE -fsanitize=address,undefined)
 endif()
+if(BITWORTH_FUZZ)
+  target_compile_options(bw_flags INTERFACE -fsanitize=fuzzer-no-link)  # coverage of the libraries guides the fuzzer
+endif()
 
 enable_testing()
 set(BITWORTH_LAYERS "" CACHE INTERNAL "layers, bottom first")
