@@ -25,6 +25,7 @@ class MemoryFile {
     good_ = ::ftruncate(fd_, 0) == 0 &&
             ::pwrite(fd_, bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size());
   }
+  bool grow(uint64_t n_bytes) { return ::ftruncate(fd_, static_cast<off_t>(n_bytes)) == 0; }
   bool good() const { return good_; }
   std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
 
