@@ -22,8 +22,8 @@ int run(const Shared& shared, Options o) {
   if (!o.scenario.empty()) {
     auto s = scenario::load(o.scenario);
     if (!s) return complain(s.error());
-    o.n_ctx = s->load.n_ctx;
-    o.n_seq = s->load.n_streams;
+    o.n_ctx = s->load.context;
+    o.n_seq = s->load.streams;
   }
   auto path = resolve_model(o.path);
   if (!path) return complain(path.error());
