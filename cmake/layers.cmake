@@ -30,6 +30,9 @@ endif()
 if(BITWORTH_FUZZ)
   target_compile_options(bw_flags INTERFACE -fsanitize=fuzzer-no-link)  # coverage of the libraries guides the fuzzer
 endif()
+if(BITWORTH_FUZZ)  # every layer counts its branches for the fuzzers; only their own program links a main()
+  target_compile_options(bw_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 enable_testing()
 set(BITWORTH_LAYERS "" CACHE INTERNAL "layers, bottom first")
