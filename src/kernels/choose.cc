@@ -4,13 +4,20 @@
 #include <cstdlib>
 #include <string>
 
+#include "kernels/avx512.h"
 #include "kernels/kernels.h"
 #include "kernels/scalar.h"
+#include "kernels/x86_target.h"
 
 namespace bw::kernels {
 namespace {
 
-constexpr std::array all{&scalar::table};
+constexpr auto all = std::to_array<const Table*>({
+    &scalar::table,
+#ifdef BW_X86
+    &avx512::table,
+#endif
+});
 
 std::string runnable() {
   std::string names;

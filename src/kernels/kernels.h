@@ -75,6 +75,7 @@ struct Table {
   void (*product)(const Packed& w, uint32_t panel0, uint32_t panel1, const Acts& a, float* y, size_t ldy);
   // Section 4. Returns false when ss is not finite (y is then undefined).
   bool (*rms_norm)(const float* x, const float* w, uint32_t n, float eps, float* y);
+  void (*exp)(const float* x, size_t n, float* y);  // section 5; x is never a NaN
   void (*glu)(Glu act, const float* gate, const float* up, size_t n, float* y);
   void (*add)(float* x, const float* y, size_t n);  // x = add(x, y)
   // x [head_dim], cos/sin [n_rot/2]; neox pairs (i, i + n_rot/2), else (2i, 2i + 1). Section 6.

@@ -65,6 +65,10 @@ bool rms_norm(const float* x, const float* w, uint32_t n, float eps, float* y) {
   return true;
 }
 
+void exp(const float* x, size_t n, float* y) {
+  for (size_t i = 0; i < n; ++i) y[i] = exp_bn1(x[i]);
+}
+
 float silu(float x) {
   return x / (1.0f + exp_bn1(-x));
 }
@@ -131,7 +135,7 @@ float tree32(float* lane) {
   return lane[0];
 }
 
-const Table table{"scalar", available, non_finite, act32,     act256,  product,   rms_norm,
-                  glu,      add,       rope,       store_f16, store_k, attend_f16};
+const Table table{"scalar", available, non_finite, act32, act256,    product, rms_norm,
+                  exp,      glu,       add,        rope,  store_f16, store_k, attend_f16};
 
 }  // namespace bw::kernels::scalar

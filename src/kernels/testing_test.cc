@@ -1,0 +1,275 @@
+// The oracle of the products: see testing.h. It is compiled into the tests only.
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+
+#include "kernels/testing.h"
+#include "quant/half.h"
+
+namespace bw::kernels::testing {
+namespace {
+
+using quant::Family;
+using quant::Type;
+
+float half_at(const std::byte* p) {
+  return quant::half_to_float(uint16_t(uint16_t(p[0]) | uint16_t(p[1]) << 8));
+}
+
+// A block's integers, GGUF layout, after their offset; sub-blocks of `sub` values have a scale and a minimum.
+struct Block {
+  int q[256] = {};
+  int scale[16], min[16] = {};
+  float d = 0, m = 0;  // m: minimum (Q4_1, Q5_1) or dmin (Q4_K)
+  uint32_t sub = 32;
+};
+
+Block read_block(Type type, const std::byte* p) {
+  const auto* u = reinterpret_cast<const uint8_t*>(p);
+  Block b;
+  for (int& s : b.scale) s = 1;
+  b.d = half_at(p);
+  switch (type) {
+    case Type::Q8_0:
+      for (int i = 0; i < 32; ++i) b.q[i] = int8_t(u[2 + i]);
+      break;
+    case Type::Q4_0:
+    case Type::Q4_1:
+    case Type::Q5_0:
+    case Type::Q5_1: {
+      const bool min = type == Type::Q4_1 || type == Type::Q5_1,
+                 five = type == Type::Q5_0 || type == Type::Q5_1;
+      u += 2;
+      if (min) {
+        b.m = half_at(p + 2);
+        u += 2;
+      }
+      uint32_t high = 0;
+      if (five) {
+        high = u[0] | u[1] << 8 | u[2] << 16 | uint32_t(u[3]) << 24;
+        u += 4;
+      }
+      for (int i = 0; i < 32; ++i) {
+        const int nibble = i < 16 ? u[i] & 15 : u[i - 16] >> 4;
+        b.q[i] = nibble + int(high >> i & 1) * 16 - (min ? 0 : five ? 16 : 8);
+      }
+      break;
+    }
+    case Type::Q4_K: {
+      b.m = half_at(p + 2);
+      const uint8_t* s = u + 4;
+      for (int j = 0; j < 8; ++j) {
+        b.scale[j] = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
+        b.min[j] = j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) | (s[j] >> 6) << 4;
+      }
+      for (int i = 0; i < 256; ++i) {
+        const uint8_t byte = u[16 + i / 64 * 32 + i % 32];
+        b.q[i] = i / 32 % 2 == 0 ? byte & 15 : byte >> 4;
+      }
+      break;
+    }
+    case Type::Q6_K: {
+      b.sub = 16;
+      b.d = half_at(p + 208);
+      for (int i = 0; i < 16; ++i) b.scale[i] = int8_t(u[192 + i]);
+      for (int i = 0; i < 256; ++i) {
+        const int half = i / 128, part = i % 128 / 32, l = i % 32;
+        const int low = u[half * 64 + (part & 1) * 32 + l] >> (part >= 2 ? 4 : 0) & 15;
+        const int high = u[128 + half * 32 + l] >> (2 * part) & 3;
+        b.q[i] = (low | high << 4) - 32;
+      }
+      break;
+    }
+    default:
+      break;
+  }
+  return b;
+}
+
+float float_weight(Type type, const std::byte* row, uint32_t i) {
+  if (type == Type::F32) {
+    float f;
+    std::memcpy(&f, row + 4 * i, 4);
+    return f;
+  }
+  if (type == Type::F16) return half_at(row + 2 * i);
+  return std::bit_cast<float>(uint32_t(row[2 * i]) << 16 | uint32_t(row[2 * i + 1]) << 24);
+}
+
+}  // namespace
+
+std::vector<const Table*> runnable_tables() {
+  std::vector<const Table*> found;
+  static bool said = false;
+  for (const Table* t : tables()) {
+    if (t->available())
+      found.push_back(t);
+    else if (!said)
+      std::printf(
+          "[ SKIPPED  ] table %.*s: this machine lacks its instructions; its bits are NOT checked here\n",
+          int(t->name.size()), t->name.data());
+  }
+  said = true;
+  return found;
+}
+
+std::vector<std::byte> weights(Type type, uint32_t n_rows, uint32_t k, Random& rng) {
+  const quant::TypeInfo& t = quant::info(type);
+  std::vector<std::byte> rows(n_rows * quant::row_bytes(t, k));
+  const uint16_t halves[] = {0x0001, 0x8001, 0x7BFF, 0xFBFF, 0x0000, 0x8000, 0x0400, 0x3C00, 0x1234, 0x9ABC};
+  const auto put = [&](std::byte* p) {
+    const uint16_t h = rng.below(2) ? halves[rng.below(10)] : uint16_t(rng.next() & 0xBBFFu);
+    std::memcpy(p, &h, 2);
+  };
+  for (std::byte* p = rows.data(); p < rows.data() + rows.size(); p += t.bytes) {
+    const uint32_t kind = rng.below(8);
+    for (uint32_t i = 0; i < t.bytes; ++i)
+      p[i] = std::byte(kind == 0   ? 0x00
+                       : kind == 1 ? 0xFF
+                       : kind == 2 ? 0x80
+                       : kind == 3 ? 0x7F
+                                   : rng.next());
+    if (type == Type::F32) {
+      const float f = rng.below(9) ? rng.unit() * float(1 << rng.below(20)) : 0x1p-149f;
+      std::memcpy(p, &f, 4);
+    } else if (type == Type::F16) {
+      put(p);
+    } else if (type == Type::BF16) {
+      const uint16_t h = quant::float_to_bf16(rng.unit() * float(1 << rng.below(20)));
+      std::memcpy(p, &h, 2);
+    } else if (type == Type::Q6_K) {
+      put(p + 208);
+    } else {
+      put(p);
+      if (type == Type::Q4_1 || type == Type::Q5_1 || type == Type::Q4_K) put(p + 2);
+    }
+  }
+  return rows;
+}
+
+std::vector<float> inputs(uint32_t n, uint32_t k, Random& rng) {
+  std::vector<float> x(size_t(n) * k);
+  for (size_t b = 0; b < x.size(); b += 32) {
+    const uint32_t kind = rng.below(8);
+    for (size_t i = b; i < b + 32 && i < x.size(); ++i) {
+      const float sign = rng.below(2) ? 1.0f : -1.0f;
+      switch (kind) {
+        case 0:
+          x[i] = sign * 0.0f;
+          break;
+        case 1:
+          x[i] = rng.below(4) ? 0x1.fffffep-101f : -0x1p-149f;
+          break;  // amax just under
+        case 2:
+          x[i] = i == b ? -0x1p-100f : rng.unit() * 0x1p-101f;
+          break;  // amax exactly 2^-100
+        case 3:
+          x[i] = sign * 3.5f;
+          break;  // q = +-127
+        case 4:
+          x[i] = 3.5f;
+          break;  // the largest sums
+        case 5:
+          x[i] = std::ldexp(rng.unit(), int(rng.below(40)) - 20);
+          break;  // wide range
+        case 6:
+          x[i] = i == b ? 127.0f : std::floor(rng.unit() * 126.0f) + 0.5f;
+          break;  // ties of rint
+        default:
+          x[i] = rng.unit();
+      }
+    }
+  }
+  return x;
+}
+
+Quantised quantise(Family family, const std::vector<float>& x, uint32_t n, uint32_t k) {
+  Quantised a;
+  if (family == Family::f) return a;
+  const uint32_t block = family == Family::b32 ? 32 : 256, group = family == Family::b32 ? 32 : 16;
+  a.q.resize(size_t(n) * k);
+  for (size_t at = 0; at < a.q.size(); at += block) {
+    float amax = 0;
+    for (uint32_t i = 0; i < block; ++i) amax = std::fmax(amax, std::fabs(x[at + i]));
+    const bool small = amax < std::ldexp(1.0f, -100);
+    a.d.push_back(small ? 0.0f : amax / 127.0f);
+    for (uint32_t i = 0; i < block; ++i)
+      a.q[at + i] = small ? int8_t(0) : int8_t(std::nearbyint(x[at + i] * (127.0f / amax)));
+    for (uint32_t i = 0; i < block; i += group) {
+      int32_t sum = 0;
+      for (uint32_t j = i; j < i + group; ++j) sum += a.q[at + j];
+      a.sums.push_back(sum);
+    }
+  }
+  return a;
+}
+
+std::vector<float> product(Type type, const std::vector<std::byte>& rows, uint32_t n_out, uint32_t k,
+                           uint32_t n, const std::vector<float>& x, const Quantised& a) {
+  const quant::TypeInfo& t = quant::info(type);
+  std::vector<float> y(size_t(n) * n_out);
+  for (uint32_t r = 0; r < n_out; ++r) {
+    const std::byte* row = rows.data() + r * quant::row_bytes(t, k);
+    if (t.family == Family::f) {
+      for (uint32_t c = 0; c < n; ++c) {
+        float sum = 0;
+        for (uint32_t i0 = 0; i0 < k; i0 += 256) {
+          float chunk = 0;
+          for (uint32_t i = i0; i < k && i < i0 + 256; ++i)
+            chunk = std::fma(float_weight(type, row, i), x[size_t(c) * k + i], chunk);
+          sum += chunk;
+        }
+        y[size_t(c) * n_out + r] = sum;
+      }
+      continue;
+    }
+    for (uint32_t b = 0; b < k / t.block; ++b) {
+      const Block w = read_block(type, row + b * t.bytes);
+      for (uint32_t c = 0; c < n; ++c) {
+        const size_t at = size_t(c) * k + b * t.block;
+        const float dx = a.d[at / t.block];
+        int64_t isum = 0, msum = 0, asum = 0;
+        for (uint32_t i = 0; i < t.block; ++i) {
+          isum += int64_t(w.scale[i / w.sub]) * w.q[i] * a.q[at + i];
+          msum += int64_t(w.min[i / w.sub]) * a.q[at + i];
+          asum += a.q[at + i];
+        }
+        float& out = y[size_t(c) * n_out + r];
+        out = std::fma(w.d * dx, float(int32_t(isum)), out);
+        if (type == Type::Q4_1 || type == Type::Q5_1) out = std::fma(w.m, dx * float(asum), out);
+        if (type == Type::Q4_K) out = std::fma(-(w.m * dx), float(int32_t(msum)), out);
+      }
+    }
+  }
+  return y;
+}
+
+PackedRows pack(Type type, const std::vector<std::byte>& rows, uint32_t n_out, uint32_t k) {
+  PackedRows p;
+  p.packed = {type, n_out, k, nullptr};
+  const size_t bytes = panel_bytes(type, k), n_panels = p.packed.n_panels();
+  p.memory.resize(bytes * n_panels + 64);
+  std::byte* data = p.memory.data() + (64 - reinterpret_cast<uintptr_t>(p.memory.data()) % 64) % 64;
+  const size_t row_bytes = quant::row_bytes(quant::info(type), k);
+  for (uint32_t i = 0; i < n_panels; ++i) {
+    const uint32_t first = i * panel_rows, n = n_out - first < panel_rows ? n_out - first : panel_rows;
+    EXPECT_TRUE(pack_panel(type, rows.data() + first * row_bytes, n, k, data + i * bytes));
+  }
+  p.packed.data = data;
+  return p;
+}
+
+Acts acts(uint32_t n, uint32_t k, const std::vector<float>& x, const Quantised& a) {
+  return {n, k, x.data(), a.q.data(), a.d.data(), a.sums.data()};
+}
+
+ptrdiff_t first_difference(const float* a, const float* b, size_t n) {
+  for (size_t i = 0; i < n; ++i)
+    if (std::bit_cast<uint32_t>(a[i]) != std::bit_cast<uint32_t>(b[i])) return ptrdiff_t(i);
+  return -1;
+}
+
+}  // namespace bw::kernels::testing
