@@ -40,6 +40,7 @@ struct ContextOptions {
   uint32_t n_ctx = 4096;    // most positions a sequence may hold
   uint32_t n_seq = 1;       // sequences alive at once
   uint32_t n_batch = 256;   // rows per pass of the graph; changes no bit
+  uint32_t n_logits = 16;   // rows of logits held at once, a pass over the head each; at most n_batch; changes no bit
   // KV positions in all sequences together (pages are shared between forks). 0: n_ctx * n_seq.
   uint64_t n_kv = 0;
 };

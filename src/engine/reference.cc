@@ -11,7 +11,6 @@
 
 #include "base/fp_env.h"
 #include "engine/faults.h"
-#include "model/driver.h"
 #include "model/rope.h"
 #include "model/tensors.h"
 #include "quant/half.h"
@@ -442,7 +441,7 @@ Status run_reference(const gguf::File& file, std::span<const Token> tokens, cons
                      const LogitsSink& logits) {
   const FpEnv env;
   BW_TRY(const Spec s, model::spec(file));
-  BW_TRY(model::TensorTable t, model::tensors(file, s));
+  BW_TRY(const model::TensorTable t, model::tensors(file, s));
   for (const Token id : tokens)
     if (id < 0 || uint32_t(id) >= s.n_vocab)
       return bad_input(fmt::format("token {}: expected an id below {}", id, s.n_vocab));
@@ -452,9 +451,7 @@ Status run_reference(const gguf::File& file, std::span<const Token> tokens, cons
   op.sin.resize(op.cos.size());
   for (size_t pos = 0; pos < tokens.size(); ++pos)
     BW_CHECK(model::rope_row(inv, uint32_t(pos), &op.cos[pos * inv.size()], &op.sin[pos * inv.size()]));
-  const model::Weights<NormRef, LinearRef, LinearRef> w{t.token_embd, std::move(t.layers), t.output_norm,
-                                                        t.output};
-  return model::resident(op, w, [&](std::string_view name, std::span<const float> x) {
+  return model::resident(op, t, [&](std::string_view name, std::span<const float> x) {
     if (stage) stage(name, x);
   });
 }

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "gguf/file.h"
-#include "model/layer.h"
+#include "model/driver.h"
 #include "model/spec.h"
 
 namespace bw::model {
@@ -24,12 +24,8 @@ struct NormRef {
   const gguf::TensorInfo* weight = nullptr;  // [n_embd], float type
 };
 
-struct TensorTable {
-  LinearRef token_embd;  // rows are looked up; with tied output it is the head's linear as well
-  std::vector<Layer<NormRef, LinearRef>> layers;
-  NormRef output_norm;
-  LinearRef output;  // the head: output.weight, or token_embd
-};
+// token_embd: rows are looked up; with tied output it is the head's linear as well, `output` then names its weight.
+using TensorTable = Weights<NormRef, LinearRef, LinearRef>;
 
 // Error (unsupported) naming tensor and type for a block type not computed here. The File must outlive the
 // table.

@@ -1,0 +1,338 @@
+#include "engine/cpu.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace bw::engine {
+namespace {
+
+// Fewer rows than this are not worth waking a thread for.
+constexpr size_t serial_rows = 2;
+
+// Work of n items over a region's threads: four fifths in contiguous shares, so that a thread streams one
+// piece of memory; the last fifth in small runs as taken, so that a thread the system slowed down holds
+// nobody up.
+template <class F>
+void hand_out(uint64_t n, uint64_t grain, int thread, int n_threads, std::atomic<uint64_t>& taken, F&& run) {
+  const auto all = static_cast<uint64_t>(n_threads);
+  const uint64_t fixed = n_threads == 1 ? n : n * 4 / 5 / (all * grain) * (all * grain);
+  const Range mine = share(fixed, thread, n_threads);
+  if (mine.begin < mine.end) run(mine.begin, mine.end);
+  const uint64_t step = std::max(grain, (n - fixed) / (all * 4) / grain * grain);
+  for (uint64_t at; (at = fixed + taken.fetch_add(step, std::memory_order_relaxed)) < n;)
+    run(at, std::min(at + step, n));
+}
+
+constexpr uint64_t panel_grain = 2;  // kernels take panels in pairs
+
+}  // namespace
+
+Cpu::Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte* work, const float* cos,
+         const float* sin)
+    : m_(model),
+      s_(model.spec()),
+      t_(*model.table),
+      pool_(*model.pool),
+      cache_(cache),
+      at_(layout),
+      work_(work),
+      cos_(cos),
+      sin_(sin),
+      chunk_pointers_(static_cast<size_t>(model.n_threads())) {
+  for (uint32_t l = 0; l < s_.n_layer; ++l) kvs_.push_back({l});
+}
+
+void Cpu::begin(std::span<const PassRow> rows, const LogitsSink& sink, const StageSink& stage) {
+  rows_ = rows;
+  sink_ = &sink;
+  stage_ = &stage;
+  status_ = {};
+  fault_ = no_fault;
+}
+
+Cpu::Vec Cpu::keep(uint32_t width) {
+  float* base = reinterpret_cast<float*>(work_ + at_.live);
+  Vec v{base + live_ * at_.n_batch, width};
+  live_ += aligned(width * sizeof(float)) / sizeof(float);  // as Plan::keep counts
+  return v;
+}
+
+Cpu::ActsBuffers Cpu::buffers(const ActsAt& a) const {
+  const auto p = [&]<class T>(uint64_t at, T*) { return reinterpret_cast<T*>(work_ + at); };
+  return {p(a.f32, static_cast<float*>(nullptr)),       p(a.q_32, static_cast<int8_t*>(nullptr)),
+          p(a.q_256, static_cast<int8_t*>(nullptr)),    p(a.d_32, static_cast<float*>(nullptr)),
+          p(a.d_256, static_cast<float*>(nullptr)),     p(a.sums_32, static_cast<int32_t*>(nullptr)),
+          p(a.sums_256, static_cast<int32_t*>(nullptr))};
+}
+
+kernels::Acts Cpu::ActsBuffers::form(quant::Family family, uint32_t n, uint32_t k) const {
+  switch (family) {
+    case quant::Family::f:
+      return {n, k, f32, nullptr, nullptr, nullptr};
+    case quant::Family::b32:
+      return {n, k, nullptr, q_32, d_32, sums_32};
+    case quant::Family::b256:
+      return {n, k, nullptr, q_256, d_256, sums_256};
+  }
+  return {};
+}
+
+void Cpu::settle(const std::string& norm_site, const std::string& input_site, uint32_t layer) {
+  const int f = fault_.load(std::memory_order_relaxed);
+  if (f == no_fault || !ok()) return;
+  const auto fault = static_cast<Fault>(f);
+  switch (fault) {
+    case Fault::norm:
+      status_ = non_finite(fault, norm_site);
+      break;
+    case Fault::input:
+    case Fault::logit:
+      status_ = non_finite(fault, input_site);
+      break;
+    case Fault::key:
+      status_ = non_finite(fault, fmt::format("blk.{}.attn_k", layer));
+      break;
+    case Fault::value:
+      status_ = non_finite(fault, fmt::format("blk.{}.attn_v", layer));
+      break;
+    case Fault::score:
+      status_ = non_finite(fault, fmt::format("blk.{}.attention", layer));
+      break;
+  }
+}
+
+Cpu::X Cpu::embed(const CpuLinear& w) {
+  float* x = reinterpret_cast<float*>(work_ + at_.x);
+  const size_t panel = kernels::panel_bytes(w.w.type, w.w.k);
+  const auto rows = [&](uint64_t r0, uint64_t r1) {
+    for (uint64_t r = r0; r < r1; ++r) {
+      const auto id = static_cast<uint32_t>(rows_[r].token);
+      kernels::unpack_row(w.w.type, w.w.data + id / kernels::panel_rows * panel, id % kernels::panel_rows,
+                          w.w.k, x + r * s_.n_embd);
+    }
+  };
+  if (n_rows() <= serial_rows) {
+    rows(0, n_rows());
+  } else {
+    pool_.run([&](int thread) {
+      const Range mine = share(n_rows(), thread, pool_.size());
+      rows(mine.begin, mine.end);
+    });
+  }
+  return x;
+}
+
+bool Cpu::prepare(const Input& in, size_t row, size_t to, const ActsBuffers& acts, int thread, bool f,
+                  bool b32, bool b256) {
+  const uint32_t k = in.width;
+  const float* a = in.a + row * k;
+  float* made =
+      f ? acts.f32 + to * k : reinterpret_cast<float*>(work_ + at_.scratch[static_cast<size_t>(thread)]);
+  const float* v = made;
+  switch (in.kind) {
+    case Input::Kind::normed:
+      if (!t_.rms_norm(a, in.norm->w, k, s_.rms_eps, made)) return note(Fault::norm), false;
+      break;
+    case Input::Kind::glu:
+      t_.glu(s_.activation == model::Activation::silu ? kernels::Glu::silu : kernels::Glu::gelu, a,
+             in.b + row * k, k, made);
+      break;
+    case Input::Kind::as_is:
+      if (f) std::memcpy(made, a, k * sizeof(float));
+      v = a;
+      break;
+  }
+  if (t_.non_finite(v, k)) return note(Fault::input), false;
+  if (b32) t_.act32(v, k, acts.q_32 + to * k, acts.d_32 + to * (k / 32), acts.sums_32 + to * (k / 32));
+  if (b256) t_.act256(v, k, acts.q_256 + to * k, acts.d_256 + to * (k / 256), acts.sums_256 + to * (k / 16));
+  return true;
+}
+
+void Cpu::run_panels(const CpuLinear& w, const ActsBuffers& acts, uint32_t panel0, uint32_t panel1, float* y,
+                     float* residual) {
+  const auto n = static_cast<uint32_t>(n_rows());
+  const size_t ldy = w.w.n_out;
+  t_.product(w.w, panel0, panel1, acts.form(w.family, n, w.w.k), y, ldy);
+  if (!w.bias && !residual) return;
+  const size_t r0 = size_t{panel0} * kernels::panel_rows,
+               r1 = std::min<size_t>(size_t{panel1} * kernels::panel_rows, ldy);
+  for (size_t c = 0; c < n; ++c) {
+    float* col = y + c * ldy + r0;
+    if (w.bias) t_.add(col, w.bias + r0, r1 - r0);
+    if (residual) t_.add(residual + c * ldy + r0, col, r1 - r0);
+  }
+}
+
+void Cpu::products(const Input& in, std::span<const CpuLinear* const> linears, const Vec* out,
+                   float* residual) {
+  if (!ok()) return;
+  bool f = false, b32 = false, b256 = false;
+  uint64_t n_panels = 0;
+  for (const CpuLinear* w : linears) {
+    f |= w->family == quant::Family::f;
+    b32 |= w->family == quant::Family::b32;
+    b256 |= w->family == quant::Family::b256;
+    n_panels += w->w.n_panels();
+  }
+  taken_.store(0, std::memory_order_relaxed);
+  const size_t n = n_rows();
+  pool_.run([&](int thread) {
+    const bool redundant = n <= redundant_rows;
+    const ActsBuffers acts = buffers(redundant ? at_.own[static_cast<size_t>(thread)] : at_.shared);
+    const Range rows = redundant ? Range{0, n} : share(n, thread, pool_.size());
+    bool good = true;
+    for (size_t r = rows.begin; good && r < rows.end; ++r)
+      good = prepare(in, r, r, acts, thread, f, b32, b256);
+    if (!redundant) {
+      pool_.barrier();
+      good = fault_.load(std::memory_order_relaxed) == no_fault;
+    }
+    if (!good) return;
+    hand_out(n_panels, panel_grain, thread, pool_.size(), taken_, [&](uint64_t begin, uint64_t end) {
+      uint64_t first = 0;  // of this linear, in the list of all panels
+      for (size_t i = 0; i < linears.size(); ++i) {
+        const uint64_t here = linears[i]->w.n_panels();
+        const uint64_t p0 = std::max(begin, first), p1 = std::min(end, first + here);
+        if (p0 < p1)
+          run_panels(*linears[i], acts, static_cast<uint32_t>(p0 - first), static_cast<uint32_t>(p1 - first),
+                     out[i].data, residual);
+        first += here;
+      }
+    });
+  });
+  settle(in.norm ? in.norm->site : std::string(), linears[0]->site, 0);
+}
+
+void Cpu::add_linear(X x, Input in, const CpuLinear& w) {
+  const Vec y{reinterpret_cast<float*>(work_ + at_.y), w.w.n_out};
+  const CpuLinear* one = &w;
+  products(in, {&one, 1}, &y, x);
+}
+
+void Cpu::rope_store_row(size_t row, Vec q, Vec k, Vec v, uint32_t layer) {
+  const PassRow& r = rows_[row];
+  const uint32_t half = s_.n_rot / 2, hd = s_.head_dim, in_page = r.position % kernels::kv_chunk;
+  const uint32_t page = cache_.pages(r.seq)[r.position / kernels::kv_chunk];
+  const float *c = cos_ + size_t{r.position} * half, *sn = sin_ + size_t{r.position} * half;
+  const bool neox = s_.rope_pairs == model::RopePairs::neox;
+  for (uint32_t h = 0; h < s_.n_head; ++h)
+    t_.rope(q.data + row * q.width + size_t{h} * hd, c, sn, s_.n_rot, neox);
+  for (uint32_t h = 0; h < s_.n_head_kv; ++h) {
+    float* key = k.data + row * k.width + size_t{h} * hd;
+    t_.rope(key, c, sn, s_.n_rot, neox);
+    if (!t_.store_k(key, hd, in_page, cache_.chunk(page, layer, false, h))) note(Fault::key);
+    if (!t_.store_f16(v.data + row * v.width + size_t{h} * hd, hd,
+                      cache_.chunk(page, layer, true, h) + size_t{in_page} * hd))
+      note(Fault::value);
+  }
+}
+
+void Cpu::qk_norm_rope_store(Vec q, Vec k, Vec v, Kv& kv) {
+  if (!ok()) return;
+  if (n_rows() <= serial_rows) {
+    for (size_t r = 0; r < n_rows(); ++r) rope_store_row(r, q, k, v, kv.layer);
+  } else {
+    pool_.run([&](int thread) {
+      const Range mine = share(n_rows(), thread, pool_.size());
+      for (size_t r = mine.begin; r < mine.end; ++r) rope_store_row(r, q, k, v, kv.layer);
+    });
+  }
+  settle({}, {}, kv.layer);
+}
+
+void Cpu::attend_task(const float* q, float* out, uint32_t layer, size_t row, uint32_t head, int thread) {
+  const PassRow& r = rows_[row];
+  const std::span<const uint32_t> pages = cache_.pages(r.seq);
+  const size_t n_chunks = r.position / kernels::kv_chunk + 1;
+  std::vector<const uint16_t*>& chunks = chunk_pointers_[static_cast<size_t>(thread)];
+  chunks.resize(2 * n_chunks);
+  for (size_t c = 0; c < n_chunks; ++c) {
+    chunks[c] = cache_.chunk(pages[c], layer, false, head);
+    chunks[n_chunks + c] = cache_.chunk(pages[c], layer, true, head);
+  }
+  const size_t at = row * s_.n_q() + size_t{head} * s_.n_rep() * s_.head_dim;
+  kernels::Attend a;
+  a.q = q + at;
+  a.n_rep = s_.n_rep();
+  a.head_dim = s_.head_dim;
+  a.k_chunks = chunks.data();
+  a.v_chunks = chunks.data() + n_chunks;
+  a.n_valid = r.position + 1;
+  a.scale = 1.0f / __builtin_sqrtf(static_cast<float>(s_.head_dim));
+  a.scratch = reinterpret_cast<float*>(work_ + at_.scratch[static_cast<size_t>(thread)] +
+                                       aligned(m_.layout.k_most * sizeof(float)));
+  a.out = out + at;
+  if (!t_.attend_f16(a)) note(Fault::score);
+}
+
+Cpu::Input Cpu::attend(Vec q, Kv& kv) {
+  const Vec out = keep(s_.n_q());
+  const Input result{Input::Kind::as_is, out.data, nullptr, out.width, nullptr};
+  if (!ok()) return result;
+  taken_.store(0, std::memory_order_relaxed);
+  const uint64_t heads = s_.n_head_kv, n = n_rows() * heads;
+  // Later rows see more keys, so runs are taken from the end, longest first.
+  pool_.run([&](int thread) {
+    for (uint64_t i; (i = taken_.fetch_add(1, std::memory_order_relaxed)) < n;) {
+      const uint64_t task = n - 1 - i;
+      attend_task(q.data, out.data, kv.layer, task / heads, static_cast<uint32_t>(task % heads), thread);
+    }
+  });
+  settle({}, {}, kv.layer);
+  return result;
+}
+
+void Cpu::logits_block(const Input& in, const CpuLinear& w, std::span<const size_t> picked) {
+  float* logits = reinterpret_cast<float*>(work_ + at_.logits);
+  const size_t n = picked.size();
+  const bool f = w.family == quant::Family::f, b32 = w.family == quant::Family::b32,
+             b256 = w.family == quant::Family::b256;
+  taken_.store(0, std::memory_order_relaxed);
+  pool_.run([&](int thread) {
+    const ActsBuffers acts = buffers(at_.shared);
+    const Range rows = share(n, thread, pool_.size());
+    for (size_t r = rows.begin; r < rows.end; ++r)
+      if (!prepare(in, picked[r], r, acts, thread, f, b32, b256)) break;
+    pool_.barrier();
+    if (fault_.load(std::memory_order_relaxed) != no_fault) return;
+    hand_out(w.w.n_panels(), panel_grain, thread, pool_.size(), taken_, [&](uint64_t begin, uint64_t end) {
+      const auto p0 = static_cast<uint32_t>(begin), p1 = static_cast<uint32_t>(end);
+      const size_t r0 = size_t{p0} * kernels::panel_rows,
+                   r1 = std::min<size_t>(size_t{p1} * kernels::panel_rows, w.w.n_out);
+      t_.product(w.w, p0, p1, acts.form(w.family, static_cast<uint32_t>(n), w.w.k), logits, w.w.n_out);
+      for (size_t c = 0; c < n; ++c) {
+        float* col = logits + c * w.w.n_out + r0;
+        if (w.bias) t_.add(col, w.bias + r0, r1 - r0);
+        if (t_.non_finite(col, r1 - r0)) note(Fault::logit);
+      }
+    });
+  });
+  settle(in.norm->site, w.site, 0);
+}
+
+void Cpu::head(X x, const CpuNorm& norm, const CpuLinear& w) {
+  if (*stage_) {  // the normed rows are wanted as such
+    float* y = reinterpret_cast<float*>(work_ + at_.y);
+    for (size_t r = 0; r < n_rows(); ++r)
+      if (!t_.rms_norm(x + r * s_.n_embd, norm.w, s_.n_embd, s_.rms_eps, y + r * s_.n_embd))
+        note(Fault::norm);
+    settle(norm.site, {}, 0);
+    if (!ok()) return;
+    (*stage_)("norm", {y, n_rows() * s_.n_embd});
+  }
+  const Input in{Input::Kind::normed, x, nullptr, s_.n_embd, &norm};
+  std::vector<size_t> picked;
+  for (size_t r = 0; r < n_rows() && ok(); ++r) {
+    if (rows_[r].wants_logits) picked.push_back(r);
+    if (picked.empty() || (r + 1 < n_rows() && picked.size() < at_.n_logits)) continue;
+    logits_block(in, w, picked);
+    const float* logits = reinterpret_cast<const float*>(work_ + at_.logits);
+    for (size_t i = 0; i < picked.size() && ok(); ++i)
+      status_ = (*sink_)(rows_[picked[i]].index, {logits + i * s_.n_vocab, s_.n_vocab});
+    picked.clear();
+  }
+}
+
+}  // namespace bw::engine

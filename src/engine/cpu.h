@@ -1,0 +1,128 @@
+// The Cpu op: the operations of model/layer.h by the chosen kernel table, split over the thread pool.
+// Products are split by panels (never K), attention by (row, KV head); who computes what changes no bit. In:
+// the rows of one pass, with their pages. Out: the residual, logits to a sink, or the first fault by graph
+// order.
+#pragma once
+#include <array>
+#include <atomic>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/faults.h"
+#include "engine/kv.h"
+#include "engine/weights.h"
+
+namespace bw::engine {
+
+struct PassRow {
+  int seq = 0;
+  Token token = 0;
+  uint32_t position = 0;
+  bool wants_logits = false;
+  size_t index = 0;  // in the span given to forward()
+};
+
+class Cpu {
+ public:
+  struct Vec {  // an op's result [rows, width], row-major
+    float* data = nullptr;
+    uint32_t width = 0;
+  };
+  // What a product's input rows are made from; formed, tested and quantised where the product begins.
+  struct Input {
+    enum class Kind { normed, glu, as_is } kind = Kind::as_is;
+    const float* a = nullptr;  // [rows, width]
+    const float* b = nullptr;  // glu: up
+    uint32_t width = 0;
+    const CpuNorm* norm = nullptr;
+  };
+  struct Kv {
+    uint32_t layer = 0;
+  };
+  using X = float*;
+
+  // work: WorkLayout's arena. cos, sin: [n_ctx, n_rot/2].
+  Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte* work, const float* cos,
+      const float* sin);
+
+  // Begins a pass of at most n_batch rows. `stage` may be empty.
+  void begin(std::span<const PassRow> rows, const LogitsSink& sink, const StageSink& stage);
+
+  X embed(const CpuLinear& w);
+  template <class... L>
+  std::array<Vec, sizeof...(L)> norm_linear(X x, const CpuNorm& n, const L&... w) {
+    live_ = 0;
+    const std::array<const CpuLinear*, sizeof...(L)> linears{&w...};
+    std::array<Vec, sizeof...(L)> out;
+    for (size_t i = 0; i < linears.size(); ++i) out[i] = keep(linears[i]->w.n_out);
+    products({Input::Kind::normed, x, nullptr, linears[0]->w.k, &n}, linears, out.data(), nullptr);
+    return out;
+  }
+  void qk_norm_rope_store(Vec q, Vec k, Vec v, Kv& kv);
+  Input attend(Vec q, Kv& kv);
+  Input glu(const std::array<Vec, 2>& pair) const {
+    return {Input::Kind::glu, pair[0].data, pair[1].data, pair[0].width, nullptr};
+  }
+  void add_linear(X x, Input in, const CpuLinear& w);
+  void head(X x, const CpuNorm& n, const CpuLinear& w);
+  Kv& kv(size_t layer) { return kvs_[layer]; }
+  Status status() const { return status_; }
+
+ private:
+  struct ActsBuffers {
+    float* f32;
+    int8_t *q_32, *q_256;
+    float *d_32, *d_256;
+    int32_t *sums_32, *sums_256;
+    kernels::Acts form(quant::Family family, uint32_t n, uint32_t k) const;
+  };
+  // Panels of several linears as one list of work, handed out in runs: a static share first, the rest as
+  // taken.
+  struct Share;
+
+  bool ok() const { return static_cast<bool>(status_); }
+  size_t n_rows() const { return rows_.size(); }
+  Vec keep(uint32_t width);
+  ActsBuffers buffers(const ActsAt& at) const;
+  // Row `row` of the input, formed, tested, and put as row `to` of `acts`. False: a fault, which is noted.
+  bool prepare(const Input& in, size_t row, size_t to, const ActsBuffers& acts, int thread, bool f, bool b32,
+               bool b256);
+  // out[i] = linears[i](in) + bias; added to `residual` [rows, n_out] where that is given.
+  void products(const Input& in, std::span<const CpuLinear* const> linears, const Vec* out, float* residual);
+  void run_panels(const CpuLinear& w, const ActsBuffers& acts, uint32_t panel0, uint32_t panel1, float* y,
+                  float* residual);
+  void attend_task(const float* q, float* out, uint32_t layer, size_t row, uint32_t head, int thread);
+  void rope_store_row(size_t row, Vec q, Vec k, Vec v, uint32_t layer);
+  void logits_block(const Input& in, const CpuLinear& w, std::span<const size_t> picked);
+  void note(Fault fault) {
+    for (int seen = fault_.load();
+         static_cast<int>(fault) < seen && !fault_.compare_exchange_weak(seen, static_cast<int>(fault));) {
+    }
+  }
+  // Ends an operation: turns a noted fault into status_.
+  void settle(const std::string& norm_site, const std::string& input_site, uint32_t layer);
+
+  PackedModel& m_;
+  const model::Spec& s_;
+  const kernels::Table& t_;
+  ThreadPool& pool_;
+  KvCache& cache_;
+  const WorkLayout& at_;
+  std::byte* const work_;
+  const float *const cos_, *const sin_;
+  std::vector<Kv> kvs_;
+
+  std::span<const PassRow> rows_;
+  const LogitsSink* sink_ = nullptr;
+  const StageSink* stage_ = nullptr;
+  uint64_t live_ = 0;
+  Status status_;
+  static constexpr int no_fault = 1 << 20;
+  std::atomic<int> fault_{no_fault};
+  alignas(64) std::atomic<uint64_t> taken_{0};                // of the work a region hands out as taken
+  std::vector<std::vector<const uint16_t*>> chunk_pointers_;  // per thread
+};
+
+}  // namespace bw::engine
