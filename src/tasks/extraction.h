@@ -13,15 +13,20 @@ namespace bw::tasks {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-// Offset just past the first JSON object's closing brace (braces inside strings do not count, \" does not end a
-// string), or npos while it is open or has not begun. Works on any text; validity is the parser's business.
+// Offset just past the first JSON object's closing brace (braces inside strings do not count, \" does not end
+// a string), or npos while it is open or has not begun. Works on any text; validity is the parser's business.
 size_t object_end(std::string_view text);
-inline bool object_closed(std::string_view text) { return object_end(text) != std::string_view::npos; }
+inline bool object_closed(std::string_view text) {
+  return object_end(text) != std::string_view::npos;
+}
+// False once the text begins with anything but white space, a brace or a fence: then parse_fields can only
+// refuse.
+bool may_become_object(std::string_view text);
 
 // What a production parser would take. White space around is ignored, and one Markdown fence (``` or ```json,
-// closing fence optional, since decoding stops at the brace). Then exactly one JSON object (RFC 8259, valid UTF-8),
-// every name one of `allowed` and given once, every value a string. Anything before or after it is refused: a
-// program cannot tell prose from data. The empty object is taken. The error says which rule broke.
+// closing fence optional, since decoding stops at the brace). Then exactly one JSON object (RFC 8259, valid
+// UTF-8), every name one of `allowed` and given once, every value a string. Anything before or after it is
+// refused: a program cannot tell prose from data. The empty object is taken. The error says which rule broke.
 Result<Fields> parse_fields(std::string_view output, const std::vector<std::string>& allowed);
 
 // White space runs to one space, none at the ends. Letters stay as they are: the task is to copy.

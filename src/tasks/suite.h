@@ -26,10 +26,10 @@ struct TruthSpec {
 };
 
 struct Item {
-  std::string id;         // "snips/BookRestaurant/17": stable over versions of the order
-  std::string category;   // "extraction": the unit of a verdict
-  std::string group;      // items of one group share a long prompt prefix, and are a cluster of standard errors
-  std::string input;      // the item's own part of the prompt
+  std::string id;        // "snips/BookRestaurant/17": stable over versions of the order
+  std::string category;  // "extraction": the unit of a verdict
+  std::string group;  // items of one group share a long prompt prefix, and are a cluster of standard errors
+  std::string input;  // the item's own part of the prompt
   AcceptSpec accept;
   TruthSpec truth;
   double weight = 1;
@@ -47,12 +47,13 @@ struct Check {
 class Suite {
  public:
   virtual ~Suite() = default;
-  virtual std::string name() const = 0;         // "snips"
-  // SHA-256 over everything that decides a result: items in order, prompts, rules of checking and their version.
+  virtual std::string name() const = 0;  // "snips"
+  // SHA-256 over everything that decides a result: items in order, prompts, rules of checking and their
+  // version.
   virtual std::string digest() const = 0;
   // Every prefix of the list is balanced over the groups, so a budget may cut it anywhere.
   virtual const std::vector<Item>& items() const = 0;
-  virtual size_t default_items() const = 0;     // how many a run takes unless told otherwise
+  virtual size_t default_items() const = 0;  // how many a run takes unless told otherwise
   // The chat messages of an item. Two items of one group have equal messages up to the item's input.
   virtual std::vector<text::Message> prompt(const Item& item) const = 0;
   virtual uint32_t max_output_tokens() const = 0;
