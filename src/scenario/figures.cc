@@ -116,11 +116,11 @@ std::vector<Setting> settings(const Scenario& s) {
   num("degradation.alpha", s.alpha, "probability");
   num("rule.attempts", s.rule.attempts, "attempts");
   num("rule.max_moved_share", s.rule.max_moved_share, "share");
-  text("costs.currency", s.costs.currency);
+  text("cost.currency", s.costs.currency);
   for (const CostName& c : cost_names()) {
     const auto found = s.costs.values.find(std::string(c.name));
     if (found != s.costs.values.end())
-      num("costs." + found->first, found->second, money_unit(c.unit, s.costs.currency));
+      num("cost." + found->first, found->second, money_unit(c.unit, s.costs.currency));
   }
   num("power.watts", s.watts, "W");
   num("budget.time", s.budget_s, "s");

@@ -117,5 +117,7 @@ Result<Scenario> load(const std::string& which);
 // Parses text; `label` is what errors call it. `is_built_in`: nothing in it counts as set by the user.
 Result<Scenario> parse(const std::string& text, const std::string& label, bool is_built_in);
 const std::vector<std::string>& built_in_names();
+// The last step of parse(): bad_input naming what is missing, with an example, or what cannot go together.
+Status check_complete(const Scenario& scenario, const std::string& label);
 
 }  // namespace bw::scenario

@@ -35,7 +35,7 @@ suite = "snips"
 items = 100
 [degradation.margin]
 extraction = 5
-[costs]
+[cost]
 review_seconds = 20
 [budget]
 time = "3m"
@@ -67,7 +67,7 @@ TEST_F(Scenarios, a_whole_file_is_read_with_units_and_knows_what_the_user_set) {
   EXPECT_EQ(s.tasks.at(0).margin_points, 5);
   EXPECT_EQ(s.costs.values.at("review_seconds"), 20);
   EXPECT_FALSE(s.is_default("load.streams"));
-  EXPECT_FALSE(s.is_default("costs.review_seconds"));
+  EXPECT_FALSE(s.is_default("cost.review_seconds"));
   EXPECT_TRUE(s.is_default("rule.max_moved_share"));
   EXPECT_EQ(s.declared_figure("rule.max_moved_share", 0.05, "share").reason, "default, not yours");
   EXPECT_EQ(s.declared_figure("load.streams", 2, "streams").reason, "");
@@ -80,7 +80,7 @@ TEST_F(Scenarios, every_setting_says_whether_anybody_declared_it) {
   int seen = 0;
   for (const Setting& x : settings(*r)) {
     EXPECT_EQ(x.is_default, r->given.count(x.key) == 0) << x.key;
-    if (x.key == "costs.review_seconds") {
+    if (x.key == "cost.review_seconds") {
       ++seen;
       EXPECT_EQ(x.unit, "s");
     }
@@ -160,6 +160,7 @@ TEST_F(Scenarios, what_is_missing_is_named_with_an_example) {
        "degradation axis is missing"},
       {replaced("[budget]\ntime = \"3m\"\n", ""), "budget.time is missing"},
       {replaced("context = 256", "context = 79"), "at least prompt_tokens + output_tokens = 80, found 79"},
+      {replaced("requests = 8", "requests = 8\nfirst_token_probes = 60"), "only with streams = 1"},
   };
   for (const auto& [text, says] : table) {
     auto r = parse(text, "t.toml", false);
