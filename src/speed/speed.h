@@ -1,4 +1,9 @@
-// The speed axis: the scenario's own load on one candidate, in a child process, with order-statistic intervals.
+// The speed axis: the scenario's own load on one candidate, in a child process, with order-statistic
+// intervals. What a time means here:
+//   time to first token   from the intended send time (closed loop: the end of the stream's last request)
+//   time per output token a gap between two tokens of one request
+//   a bound of a quantile holds with 95 % by itself (stats/quantile.h); none where n is too small, which the
+//   figure's reason then says (p95 needs n = 59, p99 n = 299 for an upper bound)
 #pragma once
 #include <functional>
 #include <string>
@@ -14,34 +19,61 @@ struct Load {
   uint32_t n_streams = 1;        // closed loop: each stream sends its next request when its last one ended
   uint32_t prompt_tokens = 256;  // each request's
   uint32_t output_tokens = 64;
-  uint32_t n_requests = 8;       // in all, measured (after one warm-up request)
+  uint32_t n_requests = 8;  // in all, measured (after one warm-up request)
   uint32_t n_ctx = 2048;
   int n_threads = 0;
 };
 
 struct SpeedReport {
-  Figure prefill_tokens_per_s, decode_tokens_per_s;   // medians over requests; decode is per stream
-  Figure throughput_tokens_per_s;                      // output tokens of all streams / wall time
-  Figure ttft_p50_ms, ttft_p95_ms, ttft_p99_ms;        // time to first token
-  Figure tpot_p50_ms, tpot_p95_ms, tpot_p99_ms;        // time per output token
-  Figure e2e_p50_ms, e2e_p95_ms, e2e_p99_ms;           // whole request
-  Figure read_bandwidth, read_bandwidth_share;         // bytes/s of this machine on a buffer of that size; share used in decode
-  Figure load_s;                                       // from start of the child to ready
-  Figure cpu_s_per_token;                              // processor seconds per output token
-  Figure spread;                                       // (p90 - p10) / p50 of end-to-end over repeats, share
+  Figure prefill_tokens_per_s, decode_tokens_per_s;  // medians over requests; decode is per stream
+  Figure throughput_tokens_per_s;                    // output tokens of all streams / wall time
+  Figure ttft_p50_ms, ttft_p95_ms, ttft_p99_ms;      // time to first token
+  Figure tpot_p50_ms, tpot_p95_ms, tpot_p99_ms;      // time per output token
+  Figure e2e_p50_ms, e2e_p95_ms, e2e_p99_ms;         // whole request
+  Figure read_bandwidth,
+      read_bandwidth_share;  // bytes/s of this machine on a buffer of that size; share used in decode
+  Figure load_s;             // from start of the child to ready
+  Figure cpu_s_per_token;    // processor seconds per output token
+  Figure spread;             // (p90 - p10) / p50 of end-to-end over repeats, share
 };
 
 struct Measured {
   SpeedReport speed;
-  Figure peak_bytes;             // VmHWM of the child
-  std::string logits_digest;     // of the first request's output tokens: equal on every repeat or something is wrong
-  // One entry a measured request (tpot: its mean), ms, in order of arrival: src/judge pools the rounds of A B A B.
-  std::vector<double> ttft_ms, tpot_ms, e2e_ms;
+  Figure peak_bytes;  // VmHWM of the child, bytes, read before the bandwidth buffer is made
+  std::string
+      logits_digest;  // of the first request's output tokens: equal on every repeat or something is wrong
+  std::string isa;    // kernel table that ran
+  int n_threads = 0;  // threads that ran
 };
-// Runs `program` (this binary) as a child: `program child-measure`, request as JSON on stdin, result JSON on stdout.
+using Progress = std::function<void(const std::string& what, double share)>;  // share in [0, 1]; may be empty
+
+// Runs `program` (this binary) as a child: `program child-measure`, request as JSON on stdin, result JSON on
+// stdout. The child dies with this process. Its end by a signal, or for lack of memory, comes back as an
+// Error that says so.
 Result<Measured> measure(const std::string& program, const std::string& model_path, const Load& load,
-                         const std::function<void(const std::string& what, double share)>& progress);
-// The child's side.
+                         const Progress& progress);
+// The child's side: what it prints on stdout. An Error of the measurement itself travels inside the JSON, so
+// that the parent gets it whole; an Error here means that the request cannot be read.
 Result<std::string> child_measure(const std::string& request_json);
+
+// One file's speed alone, in this process: `bitworth bench`.
+struct BenchOptions {
+  uint32_t prefill = 512;  // prompt tokens a repeat
+  uint32_t decode = 64;    // output tokens a repeat
+  uint32_t depth = 0;      // positions held before either begins
+  uint32_t repeat = 5;     // measured, after one warm-up
+  uint32_t n_batch = 256;
+  int n_threads = 0;
+};
+struct BenchReport {
+  Figure prefill_tokens_per_s, decode_tokens_per_s;  // medians, with order-statistic bounds where n allows
+  Figure read_bandwidth,
+      read_bandwidth_share;  // bytes/s on a buffer of what a token reads; share used in decode
+  Figure load_s;
+  std::string isa;
+  int n_threads = 0;
+};
+Result<BenchReport> bench(const std::string& model_path, const BenchOptions& options,
+                          const Progress& progress);
 
 }  // namespace bw::speed

@@ -1,0 +1,17 @@
+// How fast this machine reads: the limit that decoding is held against.
+// In: the bytes a token reads, threads. Out: bytes/s, measured on a buffer of that size (so that a cache that
+// holds the weights counts, and one that does not, does not).
+#pragma once
+#include <cstdint>
+
+#include "base/clock.h"
+#include "base/figure.h"
+#include "base/thread_pool.h"
+
+namespace bw::speed {
+
+// Every thread reads its own contiguous part, as decoding does; the best of several passes, since a limit is
+// what the machine can do and a disturbance only lowers it. unknown where the buffer cannot be had.
+Figure read_bandwidth(uint64_t n_bytes, ThreadPool& pool, const Clock& clock);
+
+}  // namespace bw::speed
