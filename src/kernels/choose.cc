@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "kernels/avx2.h"
 #include "kernels/avx512.h"
 #include "kernels/kernels.h"
 #include "kernels/scalar.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr auto all = std::to_array<const Table*>({
     &scalar::table,
 #ifdef BW_X86
+    &avx2::table,
     &avx512::table,
 #endif
 });

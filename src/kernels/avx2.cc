@@ -1,0 +1,38 @@
+// The avx2 table, all but its products (avx2_product.cc).
+// In, out and bits: kernels.h. The texts are vector_functions.inc and vector_attend.inc, shared with AVX-512.
+#include "kernels/x86_target.h"
+#ifdef BW_X86
+#include <bit>
+#include <cstring>
+
+#include "kernels/avx2.h"
+#include "kernels/fma.h"
+
+namespace bw::kernels::avx2 {
+namespace {
+
+bool available() {
+  // libgcc's and compiler-rt's detection includes XGETBV: false where the system does not save ymm registers.
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+}
+
+}  // namespace
+}  // namespace bw::kernels::avx2
+
+BW_TARGET_BEGIN_AVX2
+namespace bw::kernels::avx2 {
+namespace {
+#include "kernels/avx2_vector.inc"
+
+#include "kernels/vector_functions.inc"
+
+#include "kernels/vector_attend.inc"
+}  // namespace
+}  // namespace bw::kernels::avx2
+BW_TARGET_END
+
+namespace bw::kernels::avx2 {
+const Table table{"avx2", available, non_finite, act32, act256,    product, rms_norm,
+                  exp,    glu,       add_to,     rope,  store_f16, store_k, attend_f16};
+}
+#endif
