@@ -64,6 +64,7 @@ Result<Measured> measure(const std::string& program, const std::string& model_pa
   m.logits_digest = digest(answer.samples.first_output);
   m.isa = answer.isa;
   m.n_threads = answer.n_threads;
+  m.raw = ended.output;
   return m;
 }
 

@@ -44,6 +44,7 @@ struct Measured {
       logits_digest;  // of the first request's output tokens: equal on every repeat or something is wrong
   std::string isa;    // kernel table that ran
   int n_threads = 0;  // threads that ran
+  std::string raw;    // the child's whole answer as JSON: what a store keeps and pool() takes
 };
 using Progress = std::function<void(const std::string& what, double share)>;  // share in [0, 1]; may be empty
 
@@ -52,6 +53,21 @@ using Progress = std::function<void(const std::string& what, double share)>;  //
 // Error that says so.
 Result<Measured> measure(const std::string& program, const std::string& model_path, const Load& load,
                          const Progress& progress);
+
+// Several measurements of one load as one: times of all requests together, walls and processor seconds added.
+struct Pooled {
+  SpeedReport speed;
+  Figure peak_bytes;         // the largest
+  Figure digests_differing;  // "repeats" whose tokens differ from the first's; unknown with one repeat
+  std::string isa;
+  int n_threads = 0;
+};
+// rounds: Measured::raw of the same load, at least one. first_token_rounds: raw of that load with
+// output_tokens = 1; they add to the times to first token (and to prefill), to nothing else. Error: text that
+// is no such answer.
+Result<Pooled> pool(const std::vector<std::string>& rounds,
+                    const std::vector<std::string>& first_token_rounds, const Load& load);
+
 // The child's side: what it prints on stdout. An Error of the measurement itself travels inside the JSON, so
 // that the parent gets it whole; an Error here means that the request cannot be read.
 Result<std::string> child_measure(const std::string& request_json);

@@ -1,0 +1,89 @@
+// One run of the pipeline in progress: the files, what is known so far, the time left. Inside src/judge only.
+// In: Inputs, Services. Out: each step fills its part of `judgement` and says what it could not do in
+// `limits`.
+#pragma once
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gguf/file.h"
+#include "judge/pipeline.h"
+#include "quality/degradation.h"
+#include "tasks/suite.h"
+
+namespace bw::judge {
+
+// The reference or a candidate.
+struct Subject {
+  CandidateInput input;
+  bool is_reference = false;
+  std::string sha256;
+  gguf::File file;
+  std::string cannot_run;                      // why the engine cannot run it; empty: it can
+  bool fits = true;                            // the plan for the scenario's load is within the memory limit
+  double seconds_main = 0, seconds_probe = 0;  // wall of its last measurement of either kind
+  // Into the judgement, which does not grow after inspect.
+  format::FormatReport* format = nullptr;
+  MemoryFindings* memory = nullptr;
+  SpeedFindings* speed = nullptr;
+  Candidate* candidate = nullptr;  // not for the reference
+  bool is_control() const { return input.role == Role::control; }
+  const std::string& name() const { return input.name; }
+};
+
+struct TaskRun {
+  const scenario::Task* task = nullptr;
+  std::unique_ptr<tasks::Suite> suite;
+  size_t n_items = 0;
+  quality::DecideOptions options;
+  quality::TaskPlan plan;
+};
+
+struct Run {
+  const Inputs& in;
+  const Services& services;
+  Judgement judgement;
+  std::vector<Subject> subjects;  // the reference first, where there is one
+  std::vector<TaskRun> tasks;
+  std::string data_dir;
+  uint64_t started_ns = 0;
+  double budget_s = 0;
+  uint32_t n_reused = 0;  // in the current step
+
+  Run(const Inputs& inputs, const Services& s) : in(inputs), services(s) {}
+  Subject* reference() { return !subjects.empty() && subjects[0].is_reference ? &subjects[0] : nullptr; }
+  double elapsed() const { return static_cast<double>(services.clock() - started_ns) * 1e-9; }
+  double left() const { return budget_s - elapsed(); }
+  bool cancelled() const { return services.cancel && services.cancel->load(std::memory_order_relaxed); }
+  Status go_on() const {
+    if (cancelled())
+      return failed("interrupted: what was finished is saved", "the same command with --resume");
+    return {};
+  }
+  void progress(const char* step, const std::string& what, double share) const {
+    if (services.progress) services.progress(step, what, share);
+  }
+  void limit(std::string sentence) { judgement.limits_of_this_run.push_back(std::move(sentence)); }
+};
+
+Status inspect(Run& run);
+Status plan(Run& run);
+Status measure(Run& run);
+Status compare(Run& run);
+Status price(Run& run);
+Status conclude(Run& run);  // the step `decide`
+
+// A category of a candidate judged by itself: shares of right, accepted and silently wrong; the rest
+// unknown(why).
+quality::CategoryReport absolute(const std::string& category, const quality::SuiteRun& answers,
+                                 const TaskRun& task, const std::string& why);
+
+// Everything that running would have shown of it becomes unknown(why).
+void not_run(Subject& subject, const std::string& why);
+
+// "--resume --budget 12m": the least whole minutes that hold `seconds`.
+std::string resume_with(double seconds);
+
+}  // namespace bw::judge
