@@ -114,6 +114,18 @@ TEST(Rule, real_retries_are_counted_and_a_hand_over_counts_one_more_than_k) {
   EXPECT_EQ(p->rule, Rule::moved);
 }
 
+TEST(Rule, a_share_exactly_at_the_limit_does_not_exceed_it) {
+  Deployment r = deployment(std::vector<Outcome>(20, kTrue), 1, 2), c = r;
+  r.retried = std::vector<Retried>(20, {1, false, true});
+  c.retried = r.retried;
+  c.retried[3] = {3, false, true};
+  DeclaredCosts costs = mine();
+  costs.outputs_per_month = declared(0, "outputs/month");
+  EXPECT_EQ(price(r, c, costs)->rule, Rule::not_moved);  // 1 in 20 = 0.05
+  c.retried[4] = {3, false, true};
+  EXPECT_EQ(price(r, c, costs)->rule, Rule::moved);
+}
+
 TEST(Rule, at_the_break_even_price_both_sides_are_equal) {
   const Deployment r = deployment({kTrue, kTrue, kTrue, kTrue}, 1.0, 3);
   const Deployment c = deployment({kTrue, kTrue, kTrue, kRefused}, 0.9, 1);

@@ -216,6 +216,25 @@ TEST(Sequential, a_crushed_candidate_is_found_worse_in_few_items_and_no_change_s
   EXPECT_LT(items, 120);
 }
 
+TEST(Sequential, the_price_of_looking_at_any_time_is_less_than_twice_the_width) {
+  // Bets sized by the variance seen so far; badly sized bets stay valid and are caught here instead.
+  SplitMix64 r(44);
+  double widths = 0, t_widths = 0;
+  for (int k = 0; k < 20; ++k) {
+    ConfidenceSequence s(0.05);
+    std::vector<double> x;
+    for (int i = 0; i < 400; ++i) {
+      x.push_back(change(r, 0.6));
+      ASSERT_TRUE(s.add(x.back()));
+    }
+    const Interval now = s.interval(), t = t_interval(*mean_difference(x), 0.1);
+    widths += now.high - now.low;
+    t_widths += t.high - t.low;
+  }
+  EXPECT_LT(widths / t_widths, 2.0);
+  EXPECT_GT(widths / t_widths, 1.2) << "an interval valid at all times cannot be as short";
+}
+
 TEST(Sequential, a_value_outside_the_range_is_refused_and_changes_nothing) {
   ConfidenceSequence s(0.05);
   EXPECT_FALSE(s.add(1.5));

@@ -46,7 +46,7 @@ Interval ConfidenceSequence::interval() {
     const auto edge = [&](double far, bool upward) {
       if (log_capital(far, upward) < refuted) return far;
       double out = far, in = mean;
-      for (int i = 0; i < 60; ++i) {
+      for (int i = 0; i < 40; ++i) {
         const double mid = (out + in) / 2;
         (log_capital(mid, upward) >= refuted ? out : in) = mid;
       }
