@@ -13,7 +13,7 @@ namespace {
 
 bool available() {
   // libgcc's and compiler-rt's detection includes XGETBV: false where the system does not save ymm registers.
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
 }  // namespace

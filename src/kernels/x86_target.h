@@ -6,16 +6,14 @@
 
 #if defined(__x86_64__)
 #define BW_X86 1
+#include <cpuid.h>
+
+#define BW_PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
 #include <immintrin.h>
-#define BW_TARGET_BEGIN_AVX2 \
-  _Pragma("clang attribute push(__attribute__((target(\"avx2,fma,f16c\"))), apply_to = function)")
-#define BW_TARGET_BEGIN_AVX512                                                                          \
-  _Pragma(                                                                                              \
-      "clang attribute "                                                                                \
-      "push(__attribute__((target(\"avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni\"))), " \
-      "apply_to = function)")
-#define BW_TARGET_END _Pragma("clang attribute pop")
+#define BW_TARGET_BEGIN(isa) \
+  BW_PRAGMA(clang attribute push(__attribute__((target(isa))), apply_to = function))
+#define BW_TARGET_END BW_PRAGMA(clang attribute pop)
 #else
 // g++ 12 warns about its own _mm512_undefined_* inside the header (GCC bug 105593).
 #pragma GCC diagnostic push
@@ -23,10 +21,20 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
 #pragma GCC diagnostic pop
-#define BW_TARGET_BEGIN_AVX2 _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma,f16c\")")
-#define BW_TARGET_BEGIN_AVX512 \
-  _Pragma("GCC push_options")  \
-      _Pragma("GCC target(\"avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni\")")
-#define BW_TARGET_END _Pragma("GCC pop_options")
+#define BW_TARGET_BEGIN(isa) BW_PRAGMA(GCC push_options) BW_PRAGMA(GCC target(isa))
+#define BW_TARGET_END BW_PRAGMA(GCC pop_options)
 #endif
+
+#define BW_TARGET_BEGIN_AVX2 BW_TARGET_BEGIN("avx2,fma,f16c")
+#define BW_TARGET_BEGIN_AVX512 BW_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+
+namespace bw::kernels {
+
+// CPUID leaf 1, ECX bit 29: binary16 conversions. clang 14's __builtin_cpu_supports does not know the name.
+inline bool has_f16c() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c >> 29 & 1u) != 0;
+}
+
+}  // namespace bw::kernels
 #endif
