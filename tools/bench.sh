@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# Speed of the models in the cache: bench.sh [peers] [FILE...]. Without `peers`: `bitworth bench` on each.
+# With it: beside llama.cpp (the xllamacpp wheel, in an environment of its own under the cache), see bench/peers.py.
+# In: FILEs, else what is in the cache. Out: a table, and with `peers` build/bench-peers.json.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+peer=xllamacpp==2026.10.11549
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/bitworth"
+threads="${BITWORTH_THREADS:-$(nproc)}"
+rounds="${BITWORTH_ROUNDS:-5}"
+with_peers=0
+if [ "${1:-}" = peers ]; then
+  with_peers=1
+  shift
+fi
+files=("$@")
+if [ ${#files[@]} -eq 0 ]; then
+  for f in "$cache/candidates/qwen2.5-coder-0.5b-q4_0.gguf" "$cache/models/smollm2-135m.gguf" \
+    "$cache/models/qwen2.5-coder-0.5b.gguf"; do
+    if [ -f "$f" ]; then files+=("$f"); fi
+  done
+fi
+if [ ${#files[@]} -eq 0 ]; then
+  echo "bench: no model in $cache: ./dev ladder, or ./dev model smollm2" >&2
+  exit 1
+fi
+load=$(cut -d' ' -f1 /proc/loadavg)
+if awk -v l="$load" 'BEGIN { exit !(l > 0.5) }'; then
+  echo "bench: the machine is busy (load $load): figures will be low and unsteady" >&2
+fi
+if [ $with_peers = 0 ]; then
+  for f in "${files[@]}"; do
+    build/release/bitworth bench "$f" --prefill 512 --decode 64 --repeat "$rounds" --threads "$threads"
+  done
+  exit
+fi
+environment="$cache/peers/${peer/==/-}"
+if [ ! -x "$environment/bin/python" ] || ! "$environment/bin/python" -c 'import xllamacpp' 2>/dev/null; then
+  echo "bench: installing $peer into $environment" >&2
+  rm -rf "$environment"
+  python3 -m venv "$environment"
+  "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: "$peer"
+fi
+mkdir -p build/log
+exec "$environment/bin/python" bench/peers.py --threads "$threads" --rounds "$rounds" --out build/bench-peers.json \
+  --log build/log/peers.log "${files[@]}"
