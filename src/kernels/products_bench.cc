@@ -116,7 +116,8 @@ void bench_read(benchmark::State& state, size_t mib) {
 BW_TARGET_BEGIN_AVX512
 void bench_dot512(benchmark::State& state) {
   __m512i acc[12], x = _mm512_set1_epi8(1);
-  for (__m512i& v : acc) v = _mm512_setzero_si512();
+#pragma GCC unroll 12
+  for (int j = 0; j < 12; ++j) acc[j] = _mm512_setzero_si512();
   for (auto _ : state) {
     for (int i = 0; i < 1000; ++i) {
 #pragma GCC unroll 12
@@ -124,26 +125,31 @@ void bench_dot512(benchmark::State& state) {
     }
     benchmark::DoNotOptimize(x);
   }
-  for (const __m512i& v : acc) benchmark::DoNotOptimize(_mm512_reduce_add_epi32(v));
+#pragma GCC unroll 12
+  for (int j = 0; j < 12; ++j) benchmark::DoNotOptimize(_mm512_reduce_add_epi32(acc[j]));
   state.counters["MAC"] =
       benchmark::Counter(double(state.iterations()) * 12000 * 64, benchmark::Counter::kIsRate);
 }
 BW_TARGET_END
 BW_TARGET_BEGIN_AVX2
 void bench_dot256(benchmark::State& state) {
-  __m256i acc[8], x = _mm256_set1_epi8(1), y = _mm256_set1_epi8(3);
-  for (__m256i& v : acc) v = _mm256_setzero_si256();
+  __m256i acc[12], x = _mm256_set1_epi8(1), y = _mm256_set1_epi8(3);
+#pragma GCC unroll 12
+  for (int j = 0; j < 12; ++j) acc[j] = _mm256_setzero_si256();
   for (auto _ : state) {
     for (int i = 0; i < 1000; ++i) {
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; ++j)
-        acc[j] = _mm256_add_epi16(acc[j], _mm256_maddubs_epi16(_mm256_xor_si256(x, acc[j]), y));
+#pragma GCC unroll 12
+      for (int j = 0; j < 12; ++j) {
+        asm("" : "+x"(x));  // a new operand, as far as the compiler knows
+        acc[j] = _mm256_add_epi16(acc[j], _mm256_maddubs_epi16(x, y));
+      }
     }
     benchmark::DoNotOptimize(x);
   }
-  for (const __m256i& v : acc) benchmark::DoNotOptimize(_mm256_extract_epi32(v, 0));
+#pragma GCC unroll 12
+  for (int j = 0; j < 12; ++j) benchmark::DoNotOptimize(_mm256_extract_epi32(acc[j], 0));
   state.counters["MAC"] =
-      benchmark::Counter(double(state.iterations()) * 8000 * 32, benchmark::Counter::kIsRate);
+      benchmark::Counter(double(state.iterations()) * 12000 * 32, benchmark::Counter::kIsRate);
 }
 BW_TARGET_END
 #endif
