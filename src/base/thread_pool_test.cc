@@ -58,6 +58,23 @@ TEST_P(Pool, workers_hold_the_bn1_environment_and_say_when_something_changed_it)
   EXPECT_FALSE((*pool)->fp_env_held());
 }
 
+TEST_P(Pool, run_some_does_every_item_once_and_none_is_running_when_it_returns) {
+  auto pool = ThreadPool::make(GetParam());
+  ASSERT_TRUE(pool) << pool.error().what;
+  WorkShares shares((*pool)->size());
+  for (const uint64_t n : {0u, 1u, 2u, 3u, 37u, 1000u})
+    for (int round = 0; round < 200; ++round) {
+      std::vector<int> done(
+          n, 0);  // plain ints on the caller's stack frame: a late worker would be caught writing
+      shares.reset(n, 2);
+      (*pool)->run_some([&](int t) {
+        for (Range r; shares.take(t, r);)
+          for (uint64_t i = r.begin; i < r.end; ++i) ++done[i];
+      });
+      ASSERT_EQ(done, std::vector<int>(n, 1)) << n;
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Threads, Pool, testing::Values(1, 2, 3, 5));
 
 TEST(PoolOptions, a_senseless_number_of_threads_is_refused) {

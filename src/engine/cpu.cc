@@ -11,20 +11,6 @@ namespace {
 // Fewer rows than this are not worth waking a thread for.
 constexpr size_t serial_rows = 2;
 
-// Work of n items over a region's threads: four fifths in contiguous shares, so that a thread streams one
-// piece of memory; the last fifth in small runs as taken, so that a thread the system slowed down holds
-// nobody up.
-template <class F>
-void hand_out(uint64_t n, uint64_t grain, int thread, int n_threads, std::atomic<uint64_t>& taken, F&& run) {
-  const auto all = static_cast<uint64_t>(n_threads);
-  const uint64_t fixed = n_threads == 1 ? n : n * 4 / 5 / (all * grain) * (all * grain);
-  const Range mine = share(fixed, thread, n_threads);
-  if (mine.begin < mine.end) run(mine.begin, mine.end);
-  const uint64_t step = std::max(grain, (n - fixed) / (all * 4) / grain * grain);
-  for (uint64_t at; (at = fixed + taken.fetch_add(step, std::memory_order_relaxed)) < n;)
-    run(at, std::min(at + step, n));
-}
-
 constexpr uint64_t panel_grain = 2;  // kernels take panels in pairs
 
 }  // namespace
@@ -40,6 +26,7 @@ Cpu::Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte
       work_(work),
       cos_(cos),
       sin_(sin),
+      shares_(model.n_threads()),
       chunk_pointers_(static_cast<size_t>(model.n_threads())) {
   for (uint32_t l = 0; l < s_.n_layer; ++l) kvs_.push_back({l});
 }
@@ -116,9 +103,9 @@ Cpu::X Cpu::embed(const CpuLinear& w) {
   if (n_rows() <= serial_rows) {
     rows(0, n_rows());
   } else {
-    pool_.run([&](int thread) {
-      const Range mine = share(n_rows(), thread, pool_.size());
-      rows(mine.begin, mine.end);
+    shares_.reset(n_rows(), 1);
+    pool_.run_some([&](int thread) {
+      for (Range r; shares_.take(thread, r);) rows(r.begin, r.end);
     });
   }
   return x;
@@ -150,23 +137,24 @@ bool Cpu::prepare(const Input& in, size_t row, size_t to, const ActsBuffers& act
   return true;
 }
 
-void Cpu::run_panels(const CpuLinear& w, const ActsBuffers& acts, uint32_t panel0, uint32_t panel1, float* y,
-                     float* residual) {
-  const auto n = static_cast<uint32_t>(n_rows());
+void Cpu::run_panels(const CpuLinear& w, const ActsBuffers& acts, uint32_t n, Range panels, float* y,
+                     Then then, float* residual) {
   const size_t ldy = w.w.n_out;
-  t_.product(w.w, panel0, panel1, acts.form(w.family, n, w.w.k), y, ldy);
-  if (!w.bias && !residual) return;
-  const size_t r0 = size_t{panel0} * kernels::panel_rows,
-               r1 = std::min<size_t>(size_t{panel1} * kernels::panel_rows, ldy);
+  t_.product(w.w, static_cast<uint32_t>(panels.begin), static_cast<uint32_t>(panels.end),
+             acts.form(w.family, n, w.w.k), y, ldy);
+  if (!w.bias && then == Then::nothing) return;
+  const size_t r0 = panels.begin * kernels::panel_rows,
+               r1 = std::min<size_t>(panels.end * kernels::panel_rows, ldy);
   for (size_t c = 0; c < n; ++c) {
-    float* col = y + c * ldy + r0;
-    if (w.bias) t_.add(col, w.bias + r0, r1 - r0);
-    if (residual) t_.add(residual + c * ldy + r0, col, r1 - r0);
+    float* column = y + c * ldy + r0;
+    if (w.bias) t_.add(column, w.bias + r0, r1 - r0);
+    if (then == Then::add_to_residual) t_.add(residual + c * ldy + r0, column, r1 - r0);
+    if (then == Then::test_logits && t_.non_finite(column, r1 - r0)) note(Fault::logit);
   }
 }
 
-void Cpu::products(const Input& in, std::span<const CpuLinear* const> linears, const Vec* out,
-                   float* residual) {
+void Cpu::products(const Input& in, std::span<const CpuLinear* const> linears, const Vec* out, Then then,
+                   float* residual, std::span<const size_t> picked) {
   if (!ok()) return;
   bool f = false, b32 = false, b256 = false;
   uint64_t n_panels = 0;
@@ -176,39 +164,46 @@ void Cpu::products(const Input& in, std::span<const CpuLinear* const> linears, c
     b256 |= w->family == quant::Family::b256;
     n_panels += w->w.n_panels();
   }
-  taken_.store(0, std::memory_order_relaxed);
-  const size_t n = n_rows();
-  pool_.run([&](int thread) {
-    const bool redundant = n <= redundant_rows;
-    const ActsBuffers acts = buffers(redundant ? at_.own[static_cast<size_t>(thread)] : at_.shared);
-    const Range rows = redundant ? Range{0, n} : share(n, thread, pool_.size());
-    bool good = true;
-    for (size_t r = rows.begin; good && r < rows.end; ++r)
-      good = prepare(in, r, r, acts, thread, f, b32, b256);
-    if (!redundant) {
-      pool_.barrier();
-      good = fault_.load(std::memory_order_relaxed) == no_fault;
-    }
-    if (!good) return;
-    hand_out(n_panels, panel_grain, thread, pool_.size(), taken_, [&](uint64_t begin, uint64_t end) {
-      uint64_t first = 0;  // of this linear, in the list of all panels
+  const size_t n = picked.empty() ? n_rows() : picked.size();
+  const auto prepare_rows = [&](Range rows, const ActsBuffers& acts, int thread) {
+    for (size_t r = rows.begin; r < rows.end; ++r)
+      if (!prepare(in, picked.empty() ? r : picked[r], r, acts, thread, f, b32, b256)) return false;
+    return true;
+  };
+  const auto multiply = [&](const ActsBuffers& acts, int thread) {
+    for (Range run; shares_.take(thread, run);) {
+      uint64_t first = 0;  // panel of this linear in the list of all
       for (size_t i = 0; i < linears.size(); ++i) {
-        const uint64_t here = linears[i]->w.n_panels();
-        const uint64_t p0 = std::max(begin, first), p1 = std::min(end, first + here);
-        if (p0 < p1)
-          run_panels(*linears[i], acts, static_cast<uint32_t>(p0 - first), static_cast<uint32_t>(p1 - first),
-                     out[i].data, residual);
-        first += here;
+        const uint64_t end = first + linears[i]->w.n_panels();
+        const Range here{std::max(run.begin, first), std::min(run.end, end)};
+        if (here.begin < here.end)
+          run_panels(*linears[i], acts, static_cast<uint32_t>(n), {here.begin - first, here.end - first},
+                     out[i].data, then, residual);
+        first = end;
       }
+    }
+  };
+  shares_.reset(n_panels, panel_grain);
+  if (n <= redundant_rows) {
+    pool_.run_some([&](int thread) {
+      const ActsBuffers acts = buffers(at_.own[static_cast<size_t>(thread)]);
+      if (prepare_rows({0, n}, acts, thread)) multiply(acts, thread);
     });
-  });
+  } else {
+    pool_.run([&](int thread) {
+      const ActsBuffers acts = buffers(at_.shared);
+      prepare_rows(share(n, thread, pool_.size()), acts, thread);
+      pool_.barrier();
+      if (fault_.load(std::memory_order_relaxed) == no_fault) multiply(acts, thread);
+    });
+  }
   settle(in.norm ? in.norm->site : std::string(), linears[0]->site, 0);
 }
 
 void Cpu::add_linear(X x, Input in, const CpuLinear& w) {
   const Vec y{reinterpret_cast<float*>(work_ + at_.y), w.w.n_out};
   const CpuLinear* one = &w;
-  products(in, {&one, 1}, &y, x);
+  products(in, {&one, 1}, &y, Then::add_to_residual, x);
 }
 
 void Cpu::rope_store_row(size_t row, Vec q, Vec k, Vec v, uint32_t layer) {
@@ -234,9 +229,10 @@ void Cpu::qk_norm_rope_store(Vec q, Vec k, Vec v, Kv& kv) {
   if (n_rows() <= serial_rows) {
     for (size_t r = 0; r < n_rows(); ++r) rope_store_row(r, q, k, v, kv.layer);
   } else {
-    pool_.run([&](int thread) {
-      const Range mine = share(n_rows(), thread, pool_.size());
-      for (size_t r = mine.begin; r < mine.end; ++r) rope_store_row(r, q, k, v, kv.layer);
+    shares_.reset(n_rows(), 1);
+    pool_.run_some([&](int thread) {
+      for (Range run; shares_.take(thread, run);)
+        for (uint64_t r = run.begin; r < run.end; ++r) rope_store_row(r, q, k, v, kv.layer);
     });
   }
   settle({}, {}, kv.layer);
@@ -271,45 +267,16 @@ Cpu::Input Cpu::attend(Vec q, Kv& kv) {
   const Vec out = keep(s_.n_q());
   const Input result{Input::Kind::as_is, out.data, nullptr, out.width, nullptr};
   if (!ok()) return result;
-  taken_.store(0, std::memory_order_relaxed);
-  const uint64_t heads = s_.n_head_kv, n = n_rows() * heads;
-  // Later rows see more keys, so runs are taken from the end, longest first.
-  pool_.run([&](int thread) {
-    for (uint64_t i; (i = taken_.fetch_add(1, std::memory_order_relaxed)) < n;) {
-      const uint64_t task = n - 1 - i;
-      attend_task(q.data, out.data, kv.layer, task / heads, static_cast<uint32_t>(task % heads), thread);
-    }
+  const uint64_t heads = s_.n_head_kv, n = n_rows();
+  // Head by head, so that a run of rows reads the same keys.
+  shares_.reset(n * heads, 1);
+  pool_.run_some([&](int thread) {
+    for (Range run; shares_.take(thread, run);)
+      for (uint64_t task = run.begin; task < run.end; ++task)
+        attend_task(q.data, out.data, kv.layer, task % n, static_cast<uint32_t>(task / n), thread);
   });
   settle({}, {}, kv.layer);
   return result;
-}
-
-void Cpu::logits_block(const Input& in, const CpuLinear& w, std::span<const size_t> picked) {
-  float* logits = reinterpret_cast<float*>(work_ + at_.logits);
-  const size_t n = picked.size();
-  const bool f = w.family == quant::Family::f, b32 = w.family == quant::Family::b32,
-             b256 = w.family == quant::Family::b256;
-  taken_.store(0, std::memory_order_relaxed);
-  pool_.run([&](int thread) {
-    const ActsBuffers acts = buffers(at_.shared);
-    const Range rows = share(n, thread, pool_.size());
-    for (size_t r = rows.begin; r < rows.end; ++r)
-      if (!prepare(in, picked[r], r, acts, thread, f, b32, b256)) break;
-    pool_.barrier();
-    if (fault_.load(std::memory_order_relaxed) != no_fault) return;
-    hand_out(w.w.n_panels(), panel_grain, thread, pool_.size(), taken_, [&](uint64_t begin, uint64_t end) {
-      const auto p0 = static_cast<uint32_t>(begin), p1 = static_cast<uint32_t>(end);
-      const size_t r0 = size_t{p0} * kernels::panel_rows,
-                   r1 = std::min<size_t>(size_t{p1} * kernels::panel_rows, w.w.n_out);
-      t_.product(w.w, p0, p1, acts.form(w.family, static_cast<uint32_t>(n), w.w.k), logits, w.w.n_out);
-      for (size_t c = 0; c < n; ++c) {
-        float* col = logits + c * w.w.n_out + r0;
-        if (w.bias) t_.add(col, w.bias + r0, r1 - r0);
-        if (t_.non_finite(col, r1 - r0)) note(Fault::logit);
-      }
-    });
-  });
-  settle(in.norm->site, w.site, 0);
 }
 
 void Cpu::head(X x, const CpuNorm& norm, const CpuLinear& w) {
@@ -323,12 +290,14 @@ void Cpu::head(X x, const CpuNorm& norm, const CpuLinear& w) {
     (*stage_)("norm", {y, n_rows() * s_.n_embd});
   }
   const Input in{Input::Kind::normed, x, nullptr, s_.n_embd, &norm};
+  float* logits = reinterpret_cast<float*>(work_ + at_.logits);
   std::vector<size_t> picked;
   for (size_t r = 0; r < n_rows() && ok(); ++r) {
     if (rows_[r].wants_logits) picked.push_back(r);
     if (picked.empty() || (r + 1 < n_rows() && picked.size() < at_.n_logits)) continue;
-    logits_block(in, w, picked);
-    const float* logits = reinterpret_cast<const float*>(work_ + at_.logits);
+    const Vec out{logits, s_.n_vocab};
+    const CpuLinear* one = &w;
+    products(in, {&one, 1}, &out, Then::test_logits, nullptr, picked);
     for (size_t i = 0; i < picked.size() && ok(); ++i)
       status_ = (*sink_)(rows_[picked[i]].index, {logits + i * s_.n_vocab, s_.n_vocab});
     picked.clear();

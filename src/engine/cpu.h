@@ -57,7 +57,7 @@ class Cpu {
     const std::array<const CpuLinear*, sizeof...(L)> linears{&w...};
     std::array<Vec, sizeof...(L)> out;
     for (size_t i = 0; i < linears.size(); ++i) out[i] = keep(linears[i]->w.n_out);
-    products({Input::Kind::normed, x, nullptr, linears[0]->w.k, &n}, linears, out.data(), nullptr);
+    products({Input::Kind::normed, x, nullptr, linears[0]->w.k, &n}, linears, out.data(), Then::nothing);
     return out;
   }
   void qk_norm_rope_store(Vec q, Vec k, Vec v, Kv& kv);
@@ -78,10 +78,6 @@ class Cpu {
     int32_t *sums_32, *sums_256;
     kernels::Acts form(quant::Family family, uint32_t n, uint32_t k) const;
   };
-  // Panels of several linears as one list of work, handed out in runs: a static share first, the rest as
-  // taken.
-  struct Share;
-
   bool ok() const { return static_cast<bool>(status_); }
   size_t n_rows() const { return rows_.size(); }
   Vec keep(uint32_t width);
@@ -89,13 +85,14 @@ class Cpu {
   // Row `row` of the input, formed, tested, and put as row `to` of `acts`. False: a fault, which is noted.
   bool prepare(const Input& in, size_t row, size_t to, const ActsBuffers& acts, int thread, bool f, bool b32,
                bool b256);
-  // out[i] = linears[i](in) + bias; added to `residual` [rows, n_out] where that is given.
-  void products(const Input& in, std::span<const CpuLinear* const> linears, const Vec* out, float* residual);
-  void run_panels(const CpuLinear& w, const ActsBuffers& acts, uint32_t panel0, uint32_t panel1, float* y,
+  enum class Then { nothing, add_to_residual, test_logits };
+  // out[i] = linears[i](in) + bias for the rows `picked` (empty: all of the pass), then what `then` says.
+  void products(const Input& in, std::span<const CpuLinear* const> linears, const Vec* out, Then then,
+                float* residual = nullptr, std::span<const size_t> picked = {});
+  void run_panels(const CpuLinear& w, const ActsBuffers& acts, uint32_t n, Range panels, float* y, Then then,
                   float* residual);
   void attend_task(const float* q, float* out, uint32_t layer, size_t row, uint32_t head, int thread);
   void rope_store_row(size_t row, Vec q, Vec k, Vec v, uint32_t layer);
-  void logits_block(const Input& in, const CpuLinear& w, std::span<const size_t> picked);
   void note(Fault fault) {
     for (int seen = fault_.load();
          static_cast<int>(fault) < seen && !fault_.compare_exchange_weak(seen, static_cast<int>(fault));) {
@@ -121,7 +118,7 @@ class Cpu {
   Status status_;
   static constexpr int no_fault = 1 << 20;
   std::atomic<int> fault_{no_fault};
-  alignas(64) std::atomic<uint64_t> taken_{0};                // of the work a region hands out as taken
+  WorkShares shares_;
   std::vector<std::vector<const uint16_t*>> chunk_pointers_;  // per thread
 };
 
