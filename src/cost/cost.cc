@@ -201,17 +201,18 @@ bool is_default(const Figure& f) {
   return f.birth == Birth::declared && f.reason == kDefault;
 }
 
-DeclaredCosts default_costs() {
+DeclaredCosts default_costs(const std::string& currency) {
   DeclaredCosts c;
-  const auto say = [](double value, const char* unit) { return declared(value, unit, kDefault); };
+  c.currency = currency;
+  const auto say = [](double value, std::string unit) { return declared(value, std::move(unit), kDefault); };
   c.max_moved_share = say(0.05, "share");
-  c.machine_per_hour = say(0.10, "EUR/h");  // a small rented server
-  c.person_per_hour = say(30, "EUR/h");     // an office hour with its overhead
-  c.review_seconds = say(10, "s");          // a glance at a short record
-  c.hand_over_minutes = say(3, "min");      // typing the same record by hand
-  c.wrong_answer = say(1, "EUR");           // a record that is found and mended later
+  c.machine_per_hour = say(0.10, currency + "/h");  // a small rented server
+  c.person_per_hour = say(30, currency + "/h");     // an office hour with its overhead
+  c.review_seconds = say(10, "s");                  // a glance at a short record
+  c.hand_over_minutes = say(3, "min");              // typing the same record by hand
+  c.wrong_answer = say(1, currency);                // a record that is found and mended later
   c.outputs_per_month = say(10000, "outputs/month");
-  c.value_per_gib_month = say(3, "EUR/(GiB month)");  // the price of a rented GiB of memory
+  c.value_per_gib_month = say(3, currency + "/(GiB month)");  // the price of a rented GiB of memory
   return c;
 }
 

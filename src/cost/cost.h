@@ -26,8 +26,8 @@ struct DeclaredCosts {
   Figure outputs_per_month;    // outputs/month
   Figure value_per_gib_month;  // currency/(GiB month): what a saved GiB of memory is worth
 };
-DeclaredCosts default_costs();
-bool is_default(const Figure& f);  // nobody set it
+DeclaredCosts default_costs(const std::string& currency = "EUR");  // the amounts stay as they are
+bool is_default(const Figure& f);                                  // nobody set it
 // Refused: negative, not finite or unknown values, max_attempts outside 1..100, max_moved_share outside [0,
 // 1].
 Status validate(const DeclaredCosts& costs);

@@ -211,6 +211,12 @@ TEST(Costs, defaults_are_valid_and_say_that_nobody_set_them) {
   }
 }
 
+TEST(Costs, defaults_carry_the_currency_they_are_asked_for) {
+  EXPECT_EQ(default_costs("CHF").person_per_hour.unit, "CHF/h");
+  EXPECT_EQ(default_costs("CHF").value_per_gib_month.unit, "CHF/(GiB month)");
+  EXPECT_EQ(default_costs("CHF").currency, "CHF");
+}
+
 TEST(Costs, what_makes_no_sense_is_refused_by_name) {
   const Deployment d = deployment({kTrue}, 1, 2);
   DeclaredCosts c = mine();

@@ -20,8 +20,7 @@ constexpr Field kFields[] = {
 }  // namespace
 
 Result<cost::DeclaredCosts> declared_costs(const scenario::Scenario& s) {
-  cost::DeclaredCosts costs = cost::default_costs();
-  costs.currency = s.costs.currency;
+  cost::DeclaredCosts costs = cost::default_costs(s.costs.currency);
   costs.max_attempts = s.rule.attempts;
   costs.max_moved_share = s.declared_figure("rule.max_moved_share", s.rule.max_moved_share, "share");
   for (const Field& field : kFields) {

@@ -34,7 +34,7 @@ Result<MarginP> p_against_margin(const std::function<Interval(double)>& interval
     double shown = 0.5 - 1e-9, not_shown = 1e-9;
     if (!claim(interval(2 * shown))) return 1.0;
     if (claim(interval(2 * not_shown))) return not_shown;
-    for (int i = 0; i < 100 && shown / not_shown > 1 + 1e-9; ++i) {
+    for (int i = 0; i < 100 && shown / not_shown > 1 + 1e-7; ++i) {
       const double mid = std::sqrt(shown * not_shown);
       (claim(interval(2 * mid)) ? shown : not_shown) = mid;
     }
