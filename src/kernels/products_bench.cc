@@ -121,7 +121,7 @@ void bench_dot512(benchmark::State& state) {
   for (auto _ : state) {
     for (int i = 0; i < 1000; ++i) {
 #pragma GCC unroll 12
-      for (int j = 0; j < 12; ++j) acc[j] = _mm512_dpbusd_epi32(acc[j], x, x);
+      for (int j = 0; j < 12; ++j) asm volatile("vpdpbusd %1, %1, %0" : "+v"(acc[j]) : "v"(x));
     }
     benchmark::DoNotOptimize(x);
   }
@@ -140,8 +140,9 @@ void bench_dot256(benchmark::State& state) {
     for (int i = 0; i < 1000; ++i) {
 #pragma GCC unroll 12
       for (int j = 0; j < 12; ++j) {
-        asm("" : "+x"(x));  // a new operand, as far as the compiler knows
-        acc[j] = _mm256_add_epi16(acc[j], _mm256_maddubs_epi16(x, y));
+        __m256i pairs;
+        asm volatile("vpmaddubsw %1, %2, %0" : "=x"(pairs) : "x"(x), "x"(y));
+        acc[j] = _mm256_add_epi16(acc[j], pairs);
       }
     }
     benchmark::DoNotOptimize(x);
