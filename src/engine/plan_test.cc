@@ -80,8 +80,9 @@ TEST(Plan, is_within_one_percent_of_what_the_kernel_counts_as_resident) {
   EXPECT_NEAR(grown / planned, 1.0, 0.01) << grown << " bytes resident, " << planned << " planned";
   // Loading needs no more than what stays: the peak is the plan and the read buffers of two threads. (A
   // larger model loaded earlier in this process would hide it.)
-  if (before->peak < before->rss + (8u << 20))
+  if (before->peak < before->rss + (8u << 20)) {
     EXPECT_LE(double(after->peak) - double(before->rss), planned * 1.02);
+  }
 }
 
 }  // namespace
