@@ -1,4 +1,4 @@
-// bn1_exp and exact_log against the C library's wider functions.
+// exact_log against the C library's wider log.
 #include "base/exact_log.h"
 
 #include <gtest/gtest.h>
@@ -7,27 +7,8 @@
 #include <cmath>
 #include <random>
 
-#include "base/bn1_exp.h"
-
 namespace bw {
 namespace {
-
-TEST(Bn1Exp, is_within_the_stated_error_of_exp_over_its_whole_range) {
-  EXPECT_EQ(bn1_exp(0.0f), 1.0f);
-  EXPECT_EQ(bn1_exp(-0.0f), 1.0f);
-  EXPECT_EQ(bn1_exp(-87.3f), 0.0f);
-  EXPECT_EQ(bn1_exp(-INFINITY), 0.0f);
-  EXPECT_EQ(bn1_exp(1000.0f), bn1_exp(88.0f));
-  double worst = 0;
-  for (float x = -87.25f; x < 88.0f; x += 0.0007f) {
-    const float y = bn1_exp(x);
-    const double exact = std::exp(double(x)), ulp = std::ldexp(1.0, std::ilogb(exact) - 23);
-    worst = std::max(worst, std::abs(double(y) - exact) / ulp);
-    ASSERT_TRUE(std::isnormal(y)) << x;
-  }
-  EXPECT_LE(worst, 0.967);  // docs/bn1.md: 0.966 ulp over all inputs
-  EXPECT_GT(worst, 0.8);    // and this walk comes near it
-}
 
 // x87 and binary128 logl carry at least 11 more bits than the result, so they decide all but about one in a
 // thousand.

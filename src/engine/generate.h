@@ -46,7 +46,7 @@ struct GenerateControl {
   const std::atomic<bool>* cancel = nullptr;
   // Asked before a request starts; the first false starts no more, and the call returns when those under way
   // have finished. May be empty.
-  std::function<bool(size_t request)> admit;
+  std::function<bool(size_t request)> admit = {};
 };
 
 // All requests follow `prefix`, or each its own base (then `prefix` must be empty): never both in one call.

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <vector>
 
-#include "base/bn1_exp.h"
 #include "base/exact_log.h"
+#include "engine/exp_row.h"
 #include "engine/philox.h"
 
 namespace bw::engine {
@@ -106,7 +106,10 @@ Token sample(std::span<const float> logits, const SamplerOptions& o, uint32_t po
     kept.resize(o.top_k);
     in_id_order = false;
   }
-  for (Kept& k : kept) k.e = double(bn1_exp((k.logit - max) / o.temperature));
+  std::vector<float> x(kept.size());
+  for (size_t i = 0; i < x.size(); ++i) x[i] = kept[i].logit;
+  exp_row(x.data(), max, o.temperature, x.size(), x.data());
+  for (size_t i = 0; i < x.size(); ++i) kept[i].e = double(x[i]);
   if (o.top_p < 1) {
     const double total = sum_by_id(kept, in_id_order);
     kept.resize(top_p_prefix(kept, double(o.top_p) * total));
@@ -124,8 +127,10 @@ Token sample(std::span<const float> logits, const SamplerOptions& o, uint32_t po
 
 double log_probability(std::span<const float> logits, Token token) {
   const float max = largest(logits);
+  std::vector<float> e(logits.size());
+  exp_row(logits.data(), max, 1, e.size(), e.data());
   double sum = 0;
-  for (const float l : logits) sum += double(bn1_exp(l - max));
+  for (const float x : e) sum += double(x);
   return double(logits[size_t(token)] - max) - exact_log(sum);
 }
 

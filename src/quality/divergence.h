@@ -24,8 +24,8 @@ struct DivergenceOptions {
   text::Token bos = -1;       // replaces the first token of each chunk; -1: it stays
   int n_threads = 2;          // for softmax and sums, between the passes; changes no bit
   double confidence = 0.95;   // of the intervals
-  const std::atomic<bool>* cancel = nullptr;                    // checked between passes: Error "interrupted"
-  std::function<void(uint64_t done, uint64_t total)> progress;  // positions read by all contexts
+  const std::atomic<bool>* cancel = nullptr;  // checked between passes: Error "interrupted"
+  std::function<void(uint64_t done, uint64_t total)> progress = {};  // positions read by all contexts
 };
 
 // With p, q the softmax of the logits of reference and candidate at a position and t the token that follows:
