@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
+#include <utility>
 
 namespace bw::engine {
 namespace {
@@ -18,7 +18,7 @@ constexpr size_t nobody = ~size_t(0);
 // A place and the request in it. `feed` holds what is known to follow: the prompt and the draft, or the last
 // token.
 struct Place {
-  int seq = -1;
+  int seq = -1;   // -1: closed for good, there is no room for it
   int base = -1;  // forked from this sequence of the caller's; -1: holds the shared prefix
   size_t request = nobody;
   std::vector<Token> feed;
@@ -50,9 +50,7 @@ class Run {
     if (requests_.empty()) return std::move(completions_);
     BW_CHECK(open_places());
     for (;;) {
-      const bool busy =
-          std::any_of(places_.begin(), places_.end(), [](const Place& p) { return p.request != nobody; });
-      if (cancelled() && (busy || next_request_ < requests_.size())) return interrupted();
+      if (cancelled() && (n_busy() > 0 || more())) return interrupted();
       for (Place& p : places_) BW_CHECK(refill(p));
       const std::vector<Place*> active = plan_pass();
       if (active.empty()) return std::move(completions_);
@@ -62,6 +60,10 @@ class Run {
 
  private:
   bool cancelled() const { return control_.cancel && control_.cancel->load(std::memory_order_relaxed); }
+  long n_busy() const {
+    return std::count_if(places_.begin(), places_.end(), [](const Place& p) { return p.request != nobody; });
+  }
+  bool more() const { return !postponed_.empty() || next_request_ < requests_.size(); }
   static Error interrupted() { return failed("generation was interrupted", "what had finished is kept"); }
   uint64_t elapsed_ns() const {
     return uint64_t(
@@ -134,26 +136,47 @@ class Run {
     if (done_) done_(request, c);
   }
 
-  Status refill(Place& p) {
-    while (p.request == nobody && next_request_ < requests_.size()) {
+  // The next request that may start; nobody where none may.
+  size_t take() {
+    if (!postponed_.empty()) {
+      const size_t i = postponed_.back();
+      postponed_.pop_back();
+      return i;
+    }
+    while (next_request_ < requests_.size()) {
       const size_t i = next_request_++;
-      const Request& r = requests_[i];
       if (!closed_ && control_.admit && !control_.admit(i)) closed_ = true;
-      if (closed_) {
-        completions_[i].reason = Completion::Reason::not_run;
-        continue;
-      }
+      if (!closed_) return i;
+      completions_[i].reason = Completion::Reason::not_run;
+    }
+    return nobody;
+  }
+
+  // Where neighbours hold what this place lacks, it is closed and its request begins again in another.
+  bool give_way(Place& p) {
+    if (n_busy() < 2) return false;
+    postponed_.push_back(p.request);
+    completions_[p.request] = {};
+    p.request = nobody;
+    if (p.seq >= 0) context_.drop(std::exchange(p.seq, -1));
+    return true;
+  }
+
+  Status refill(Place& p) {
+    while (p.request == nobody && p.seq >= 0) {
+      const size_t i = p.request = take();
+      if (i == nobody) return {};
+      const Request& r = requests_[i];
       const size_t n_before = r.base >= 0 ? context_.length(r.base) : prefix_.size();
       completions_[i].n_prompt = uint32_t(n_before + r.prompt.size());
-      p.request = i;
       if (r.max_tokens == 0) {
         finish(p, Completion::Reason::length);
         continue;
       }
       if (p.base != r.base) {
-        context_.drop(p.seq);
-        p.seq = -1;
+        context_.drop(std::exchange(p.seq, -1));
         auto seq = open(r.base);
+        if (!seq && give_way(p)) return {};
         if (!seq) return belongs_to(name(i), seq.error());
         p.seq = *seq;
         p.base = r.base;
@@ -232,6 +255,7 @@ class Run {
       p.n_take = known - p.fed;
       return pass(active);
     }
+    if (give_way(p)) return {};
     return belongs_to(name(p.request), ok.error());
   }
 
@@ -270,6 +294,7 @@ class Run {
   std::vector<Completion> completions_;
   std::vector<Place> places_;
   size_t next_request_ = 0;
+  std::vector<size_t> postponed_;  // begun, and to begin again
   bool closed_ = false;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };

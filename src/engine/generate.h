@@ -54,7 +54,8 @@ struct GenerateControl {
 // order. Rows of all of them share each pass, at most 256, decoding first, so a long prompt delays nobody by
 // more. `done` is called as each finishes (index, completion), in the calling thread; it may be empty. The
 // context's sequences are given back at the end. An error names the request; BN1 makes results independent of
-// neighbours, so a failed pass is repeated for each request alone to find whose it was.
+// neighbours, so a failed pass is repeated for each request alone to find whose it was; and a request that
+// fails beside others (too few KV pages for all) begins again when they are done, before its error counts.
 Result<std::vector<Completion>> generate(Context& context, std::span<const Token> prefix,
                                          std::span<const Request> requests,
                                          const std::function<void(size_t, const Completion&)>& done = {},
