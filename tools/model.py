@@ -62,8 +62,10 @@ def download(requirement, folder):
             pip.terminate()  # our own stop must not leave a download running
             raise
     if pip.returncode != 0:
-        last = [line for line in output.splitlines() if line.strip()][-2:]
-        raise Failed(f"pip could not download {requirement}: {' | '.join(last) or 'no reason given'}\n"
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        # The first warning tells the cause (name not resolved, certificate refused), the last line the effect.
+        told = list(dict.fromkeys([line[:300] for line in lines if line.startswith("WARNING")][:1] + lines[-1:]))
+        raise Failed(f"pip could not download {requirement}: {' | '.join(told) or 'no reason given'}\n"
                      "  next: check the network and run the same command again; whole parts are kept")
     wheels = list(Path(folder).glob("*.whl"))
     if len(wheels) != 1:
