@@ -142,7 +142,7 @@ int main(int argc, char** argv) {
   for (const char* name : not_built) {
     CLI::App* sub = app.add_subcommand(name, "(not built yet)");
     sub->group("");
-    sub->allow_extras();
+    sub->prefix_command();  // whatever follows is not looked at
     sub->callback([&shared, name] {
       shared.chosen = [name] {
         return complain(failed(fmt::format("{}: not built yet in this version", name),

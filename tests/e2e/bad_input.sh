@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Bad input ends with exit 2, a message that names the file and a next step, and nothing half written.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+model=data/vectors/bn1/baby-Q4_0.gguf
+[ -f $model ] || { echo "missing $model"; exit 1; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail=0
+expect() {  # expect CODE PATTERN COMMAND...: exit code, and a line on stderr
+  local code=$1 pattern=$2 got
+  shift 2
+  "$@" >"$work/out" 2>"$work/err" </dev/null
+  got=$?
+  if [ $got -ne "$code" ] || ! grep -qE "$pattern" "$work/err"; then
+    echo "expected exit $code and /$pattern/, got exit $got from: $*"; cat "$work/err"; fail=1
+  fi
+}
+head -c 20000 $model >"$work/truncated.gguf"
+cp $model "$work/flipped.gguf"
+printf '\xff' | dd of="$work/flipped.gguf" bs=1 seek=4 conv=notrunc status=none
+printf 'GGUF' >"$work/magic.gguf"
+printf 'hello' >"$work/text.gguf"
+for command in inspect plan "run --prompt x" "logits --prompt x --sha256" "bench" "tokenize --prompt x"; do
+  set -- $command
+  for file in truncated flipped magic text; do
+    expect 2 "$file.gguf" "$BITWORTH" "$1" "$work/$file.gguf" "${@:2}"
+  done
+  expect 2 "no such file" "$BITWORTH" "$1" "$work/none.gguf" "${@:2}"
+done
+expect 2 "next:" "$BITWORTH" inspect "$work/none.gguf"
+expect 2 "truncated.gguf" "$BITWORTH" quantize "$work/truncated.gguf" "$work/out.gguf" --type Q8_0
+expect 2 "Q9_9" "$BITWORTH" quantize $model "$work/out.gguf" --type Q9_9
+[ -z "$(ls "$work" | grep '^out.gguf')" ] || { echo "something was written"; ls "$work"; fail=1; }
+expect 2 "scenario" "$BITWORTH" judge --reference $model $model
+expect 2 "laptop" "$BITWORTH" judge --scenario lapptop --reference $model $model
+expect 2 "candidate" "$BITWORTH" judge --scenario laptop
+printf 'name = "x"\n[load]\nstreems = 2\n' >"$work/bad.toml"
+expect 2 'bad.toml.*3.*streams' "$BITWORTH" judge --scenario "$work/bad.toml" --reference $model $model
+expect 2 "." "$BITWORTH" no-such-command
+expect 1 "not built" "$BITWORTH" train
+expect 1 "not built" "$BITWORTH" serve $model
+# An architecture nobody knows: its name is said, the known ones are listed, and inspect still answers.
+python3 - "$model" "$work/arch.gguf" <<'P'
+import sys
+b = open(sys.argv[1], "rb").read()
+key = b"general.architecture"
+at = b.index(key) + len(key) + 4
+n = int.from_bytes(b[at:at + 8], "little")
+b = b[:at + 8] + b"q" * n + b[at + 8 + n:]
+open(sys.argv[2], "wb").write(b)
+P
+expect 2 "qqqqq.*llama|llama.*" "$BITWORTH" run "$work/arch.gguf" --prompt x
+"$BITWORTH" inspect "$work/arch.gguf" | grep -q "qqqqq" || { echo "inspect does not answer for an unknown architecture"; fail=1; }
+exit $fail
