@@ -38,6 +38,7 @@ class CpuContext final : public Context {
   uint64_t work_bytes() const override { return work_.size() + tables_.size(); }
 
   Status forward(std::span<const Row> rows, const LogitsSink& sink) override {
+    if (running_) return bad_input("forward() was called from its own sink", "use another context there");
     std::map<int, uint32_t> before;  // lengths
     std::vector<KvCache::Growth> growth;
     for (const Row& r : rows) {
@@ -56,8 +57,10 @@ class CpuContext final : public Context {
     BW_CHECK(cache_.grow(growth));
     std::map<int, uint32_t> next = before;
     Status result;
+    running_ = true;
     for (size_t at = 0; at < rows.size() && result; at += options_.n_batch)
       result = pass(rows, at, std::min(rows.size(), at + options_.n_batch), next, sink);
+    running_ = false;
     if (!result)
       for (const auto& [seq, length] : before) cache_.truncate(seq, length);
     return result;
@@ -121,6 +124,7 @@ class CpuContext final : public Context {
   Cpu op_;
   StageSink stage_;
   std::vector<PassRow> pass_rows_;
+  bool running_ = false;
 };
 
 }  // namespace

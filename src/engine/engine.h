@@ -50,7 +50,8 @@ struct Row {
   Token token = 0;
   bool wants_logits = false;
 };
-// Called in row order: `row` indexes the span given to forward(); logits [n_vocab] live for the call only.
+// Called in row order: `row` indexes the span given to forward(); logits [n_vocab] live for the call only. An error
+// ends the forward(). A sink may use another Context, of this Model too, but not its own.
 using LogitsSink = std::function<Status(size_t row, std::span<const float> logits)>;
 // Stages of the graph, for digests: "embd", "layer0", ..., "norm"; x [n_rows, n_embd].
 using StageSink = std::function<void(std::string_view stage, std::span<const float> x)>;
@@ -64,7 +65,9 @@ class Context {
   virtual void drop(int seq) = 0;
   virtual uint32_t length(int seq) const = 0;      // positions held
   // Appends each row's token to its sequence, at the next position, in order. Rows of several sequences may mix.
-  // Refused, with nothing changed: a full context, an id outside the vocabulary, no KV pages left.
+  // On any error every sequence is as it was before the call: a full context, an id outside the vocabulary, no KV
+  // pages left (refused before any work), a value that is not finite (named by layer and site), the sink's own.
+  // Contexts of one Model take turns.
   virtual Status forward(std::span<const Row> rows, const LogitsSink& sink) = 0;
   virtual void on_stage(StageSink sink) = 0;
   virtual uint64_t kv_bytes() const = 0;           // allocated for the cache

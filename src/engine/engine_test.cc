@@ -252,6 +252,29 @@ TEST(Engine, an_error_of_the_sink_ends_the_call_and_takes_its_rows_back) {
       }));
 }
 
+TEST(Engine, a_sink_may_run_another_context_of_the_same_model_but_not_its_own) {
+  const auto m = load(open(tiny + "baby-Q4_0.gguf"));
+  const std::vector<Token> a = tokens_of("baby-Q4_0");
+  const auto alone = logits_alone(m, a);
+  auto outer = context(m, options(64)), inner = context(m, options(64));
+  const int so = sequence(*outer), si = sequence(*inner);
+  size_t seen = 0;
+  const Status r =
+      outer->forward(rows_of(so, {a.begin(), a.begin() + 20}), [&](size_t row, std::span<const float> x) {
+        EXPECT_FALSE(outer->forward(std::vector<Row>{{so, 1, false}}, {}));
+        const Status s =
+            inner->forward(std::vector<Row>{{si, a[row], true}}, [&](size_t, std::span<const float> y) {
+              EXPECT_TRUE(std::equal(y.begin(), y.end(), alone[row].begin()));
+              ++seen;
+              return Status{};
+            });
+        EXPECT_TRUE(std::equal(x.begin(), x.end(), alone[row].begin()));
+        return s;
+      });
+  ASSERT_TRUE(r) << r.error().what;
+  EXPECT_EQ(seen, 20u);
+}
+
 TEST(Engine, an_unknown_instruction_set_and_senseless_sizes_are_refused) {
   const gguf::File f = open(tiny + "baby-Q4_0.gguf");
   EXPECT_FALSE(engine::load(f, LoadOptions{1, "sse9", {}}));

@@ -31,7 +31,7 @@ std::vector<Band> bands(const Layout& layout) {
   return all;
 }
 
-Status load_band(const gguf::File& file, const Band& b, std::vector<std::byte>& buffer, std::byte* arena) {
+Status load_band(const gguf::File& file, const Band& b, std::byte* buffer, std::byte* arena) {
   const gguf::TensorInfo& t = *b.p->tensor;
   const uint64_t bytes = b.row_bytes();
   const auto k = static_cast<uint32_t>(t.ne[0]);
@@ -39,12 +39,11 @@ Status load_band(const gguf::File& file, const Band& b, std::vector<std::byte>& 
     e.what = fmt::format("{}: {}: rows from {}: {}", file.path, t.name, row, e.what);
     return e;
   };
-  buffer.resize(b.n_rows * bytes);
-  BW_CHECK(file.read(t, b.row * bytes, buffer));
-  file.shards[t.shard].forget(t.offset + b.row * bytes, buffer.size());
+  BW_CHECK(file.read(t, b.row * bytes, {buffer, b.n_rows * bytes}));
+  file.shards[t.shard].forget(t.offset + b.row * bytes, b.n_rows * bytes);
   if (!b.p->packed) {
     auto* out = reinterpret_cast<float*>(arena + b.p->at) + b.row * k;
-    b.p->type->decode(buffer.data(), b.n_rows * k, out);
+    b.p->type->decode(buffer, b.n_rows * k, out);
     for (uint64_t i = 0; i < b.n_rows * k; ++i)
       if (!std::isfinite(out[i])) return named(b.row, bad_input(fmt::format("value {} is not finite", i)));
     return {};
@@ -53,7 +52,7 @@ Status load_band(const gguf::File& file, const Band& b, std::vector<std::byte>& 
   for (uint64_t r = 0; r < b.n_rows; r += kernels::panel_rows) {
     const auto n = static_cast<uint32_t>(std::min<uint64_t>(kernels::panel_rows, b.n_rows - r));
     std::byte* dst = arena + b.p->at + (b.row + r) / kernels::panel_rows * panel;
-    if (Status s = kernels::pack_panel(b.p->type->type, buffer.data() + r * bytes, n, k, dst); !s)
+    if (Status s = kernels::pack_panel(b.p->type->type, buffer + r * bytes, n, k, dst); !s)
       return named(b.row + r, s.error());
   }
   return {};
@@ -61,13 +60,22 @@ Status load_band(const gguf::File& file, const Band& b, std::vector<std::byte>& 
 
 Status load_all(const gguf::File& file, PackedModel& m, const LoadOptions& options) {
   const std::vector<Band> all = bands(m.layout);
-  uint64_t total = 0;
-  for (const Band& b : all) total += b.n_rows * b.row_bytes();
+  uint64_t total = 0, largest = 0;
+  for (const Band& b : all) {
+    total += b.n_rows * b.row_bytes();
+    largest = std::max(largest, b.n_rows * b.row_bytes());
+  }
+  // Not from the heap, which would keep them: what stays after loading is the plan.
+  std::vector<Arena> buffers;
+  for (int t = 0; t < m.n_threads(); ++t) {
+    BW_TRY(Arena one, Arena::make("read buffer", largest));
+    buffers.push_back(std::move(one));
+  }
   std::atomic<size_t> next{0}, failed_at{all.size()};
   std::atomic<uint64_t> done{0};
   std::vector<Status> result(all.size());
   m.pool->run([&](int thread) {
-    std::vector<std::byte> buffer;
+    std::byte* buffer = buffers[static_cast<size_t>(thread)].data();
     for (size_t i; (i = next.fetch_add(1)) < all.size() && i < failed_at.load();) {
       result[i] = load_band(file, all[i], buffer, m.arena.data());
       if (!result[i]) {
