@@ -16,6 +16,7 @@ constexpr uint32_t kSideBySide = 8;  // items decoded together: past it a small 
 constexpr uint32_t kPage = 256;      // positions a KV page holds (BN1 section 7): sequences take whole pages
 constexpr double kScreenShare = 0.25;  // of this step's time, at most, for the divergence
 constexpr uint32_t kMostChunks = 8, kFewestChunks = 2, kChunk = 512;
+constexpr double kLeastSeconds = 10;  // for the reference's answers, however late it is
 constexpr double kSlowPrefill = 100;  // tokens/s assumed of a file whose speed was not measured
 
 struct Loaded {
@@ -112,7 +113,6 @@ class Comparer {
     weights_left_ = 0;
     for (const Subject& s : run_.subjects) weights_left_ += weight(s);
     BW_CHECK(load_reference());
-    if (reference_) BW_CHECK(run_suites(*reference_, nullptr));
     std::vector<Subject*> waiting;
     for (Subject& s : run_.subjects)
       if (!s.is_reference) waiting.push_back(&s);
@@ -157,6 +157,14 @@ class Comparer {
     return {};
   }
 
+  Status run_reference() {
+    if (!reference_ || !reference_->runs.empty()) return {};
+    const double before = run_.elapsed();
+    BW_CHECK(run_suites(*reference_, nullptr));
+    reference_seconds_ = run_.elapsed() - before;
+    return {};
+  }
+
   // Takes from `waiting` as many as memory holds beside the reference, at least one.
   Status next_group(std::vector<Subject*>& waiting) {
     std::vector<Loaded> group;
@@ -179,7 +187,8 @@ class Comparer {
       BW_TRY(const uint64_t bytes, bytes_of(run_, s, options));
       if (used + bytes > limit_ && !group.empty()) break;
       if (used + bytes > limit_ && reference_ && reference_->context) {
-        // Both do not fit at once: the reference has been run, its answers are enough for the tasks.
+        // Both do not fit at once: the reference is run and let go; its answers are enough for the tasks.
+        BW_CHECK(run_reference());
         reference_->context.reset();
         reference_->model.reset();
         run_.limit("divergence: reference and candidate do not fit into memory together");
@@ -196,7 +205,9 @@ class Comparer {
       used += bytes;
       group.push_back(std::move(*l));
     }
+    if (group.empty()) return {};
     BW_CHECK(screen(group));
+    BW_CHECK(run_reference());  // after the first screen, whose time it must leave out of its share
     // The control first: without it no other may be called equivalent, should time end.
     std::stable_sort(group.begin(), group.end(), [](const Loaded& a, const Loaded& b) {
       return a.subject->is_control() > b.subject->is_control();
@@ -290,7 +301,11 @@ class Comparer {
   Status run_suites(Loaded& l, const Loaded* reference) {
     const double share = weight(*l.subject) / std::max(weights_left_, 1e-9);
     weights_left_ -= weight(*l.subject);
-    const double seconds = std::max(0.0, until_ - run_.elapsed()) * share / double(run_.tasks.size());
+    // A candidate that answers nothing could not be judged at all, so it gets what its weight says of the
+    // time that the reference took, even past the end.
+    const double least = reference ? reference_seconds_ * weight(*l.subject) : kLeastSeconds;
+    const double seconds =
+        std::max(least, (until_ - run_.elapsed()) * share) / static_cast<double>(run_.tasks.size());
     for (size_t i = 0; i < run_.tasks.size(); ++i) {
       TaskRun& t = run_.tasks[i];
       quality::RunOptions options;
@@ -321,6 +336,7 @@ class Comparer {
   }
 
   Status decide() {
+    if (done_.empty()) return {};
     for (size_t i = 0; i < run_.tasks.size(); ++i) {
       TaskRun& t = run_.tasks[i];
       if (!reference_) {
@@ -353,7 +369,7 @@ class Comparer {
 
   Run& run_;
   uint64_t limit_ = 0, reference_bytes_ = 0;
-  double seconds_ = 0, until_ = 0, weights_left_ = 0;
+  double seconds_ = 0, until_ = 0, weights_left_ = 0, reference_seconds_ = 0;
   std::string no_reference_;
   std::unique_ptr<Loaded> reference_;
   std::vector<Loaded> done_;

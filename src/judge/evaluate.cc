@@ -38,8 +38,9 @@ CriterionResult evaluate(const scenario::Criterion& c, const Figure& observed, H
     r.state = State::holds;
     r.evidence = sampled ? "the whole interval is inside" : std::string(name(observed.birth));
   } else if (!far_end) {
-    r.evidence = fmt::format("no {} bound: {}", upper ? "upper" : "lower",
-                             observed.reason.empty() ? "too few observations" : observed.reason);
+    r.evidence = !observed.reason.empty()
+                     ? observed.reason
+                     : fmt::format("no {} bound: too few observations", upper ? "upper" : "lower");
   } else {
     r.evidence =
         fmt::format("the interval [{}, {}] reaches across {}", observed.low ? number(*observed.low) : "-",

@@ -106,7 +106,7 @@ int64_t items_to_fire(const Figure& share, const Figure& limit) {
 
 // How near an exact or sampled figure stands to its bound, as a share of the bound.
 double distance(const CriterionResult& r, const scenario::Criterion& c) {
-  if (c.value == 0 || !r.observed.known()) return INFINITY;
+  if (c.value == 0 || c.unit == "yes" || !r.observed.known()) return INFINITY;
   return std::fabs(r.observed.value - c.value) / std::fabs(c.value);
 }
 
