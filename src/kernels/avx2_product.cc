@@ -65,7 +65,9 @@ inline __m256i word(const void* q) {
   return _mm256_set1_epi32(v);
 }
 // The sum so far is needed now: g++ 12 would otherwise turn a chain of adds into a tree and spill its leaves.
-inline void keep(__m256i& v) { asm("" : "+x"(v)); }
+inline void keep(__m256i& v) {
+  asm("" : "+x"(v));
+}
 inline __m256i low_nibbles(__m256i v) {
   return _mm256_and_si256(v, _mm256_set1_epi8(15));
 }

@@ -15,8 +15,7 @@ bool available() {
   // libgcc's and compiler-rt's detection includes XGETBV: false where the system does not save zmm registers.
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma") &&
-         has_f16c();
+         __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
 }  // namespace

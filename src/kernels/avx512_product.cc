@@ -44,11 +44,20 @@ inline __m512i word(const int8_t* q) {
   std::memcpy(&v, q, 4);
   return _mm512_set1_epi32(v);
 }
-constexpr uint32_t columns = 6;         // of a tile's pass
-constexpr uint32_t direct_columns = 8;  // the most that are done without a tile
-constexpr size_t prefetch_ahead = 4096;
+constexpr uint32_t columns = 6;          // of a tile's pass
+constexpr uint32_t direct_columns = 8;   // the most that are done without a tile
+constexpr size_t prefetch_ahead = 2048;  // of 1 to 16 KiB the fastest here, by a tenth
+
+// Asks for the lines that lie `ahead` bytes after p's n_bytes.
+inline void prefetch(const std::byte* p, size_t n_bytes, size_t ahead) {
+  for (size_t i = 0; i < n_bytes; i += line)
+    _mm_prefetch(reinterpret_cast<const char*>(p) + ahead + i, _MM_HINT_T0);
+}
 
 #include "kernels/avx512_b256.inc"
+
+#include "kernels/avx512_b256_direct.inc"
+
 #include "kernels/avx512_b32.inc"
 #include "kernels/avx512_float.inc"
 }  // namespace
