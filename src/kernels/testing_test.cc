@@ -133,12 +133,13 @@ std::vector<std::byte> weights(Type type, uint32_t n_rows, uint32_t k, Random& r
                        : kind == 3 ? 0x7F
                                    : rng.next());
     if (type == Type::F32) {
-      const float f = rng.below(9) ? rng.unit() * float(1 << rng.below(20)) : 0x1p-149f;
+      const float unit = rng.unit(), f = rng.below(9) ? unit * float(1 << rng.below(20)) : 0x1p-149f;
       std::memcpy(p, &f, 4);
     } else if (type == Type::F16) {
       put(p);
     } else if (type == Type::BF16) {
-      const uint16_t h = quant::float_to_bf16(rng.unit() * float(1 << rng.below(20)));
+      const float unit = rng.unit();
+      const uint16_t h = quant::float_to_bf16(unit * float(1 << rng.below(20)));
       std::memcpy(p, &h, 2);
     } else if (type == Type::Q6_K) {
       put(p + 208);
@@ -155,7 +156,7 @@ std::vector<float> inputs(uint32_t n, uint32_t k, Random& rng) {
   for (size_t b = 0; b < x.size(); b += 32) {
     const uint32_t kind = rng.below(8);
     for (size_t i = b; i < b + 32 && i < x.size(); ++i) {
-      const float sign = rng.below(2) ? 1.0f : -1.0f;
+      const float sign = rng.below(2) ? 1.0f : -1.0f, unit = rng.unit();
       switch (kind) {
         case 0:
           x[i] = sign * 0.0f;
@@ -164,7 +165,7 @@ std::vector<float> inputs(uint32_t n, uint32_t k, Random& rng) {
           x[i] = rng.below(4) ? 0x1.fffffep-101f : -0x1p-149f;
           break;  // amax just under
         case 2:
-          x[i] = i == b ? -0x1p-100f : rng.unit() * 0x1p-101f;
+          x[i] = i == b ? -0x1p-100f : unit * 0x1p-101f;
           break;  // amax exactly 2^-100
         case 3:
           x[i] = sign * 3.5f;
@@ -173,13 +174,13 @@ std::vector<float> inputs(uint32_t n, uint32_t k, Random& rng) {
           x[i] = 3.5f;
           break;  // the largest sums
         case 5:
-          x[i] = std::ldexp(rng.unit(), int(rng.below(40)) - 20);
+          x[i] = std::ldexp(unit, int(rng.below(40)) - 20);
           break;  // wide range
         case 6:
-          x[i] = i == b ? 127.0f : std::floor(rng.unit() * 126.0f) + 0.5f;
+          x[i] = i == b ? 127.0f : std::floor(unit * 126.0f) + 0.5f;
           break;  // ties of rint
         default:
-          x[i] = rng.unit();
+          x[i] = unit;
       }
     }
   }

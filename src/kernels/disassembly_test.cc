@@ -1,0 +1,105 @@
+// What the compiler made of the kernels, read back from this test program's own machine code with objdump:
+//   no call of a mathematical library function anywhere in bw::kernels (BN1 section 1: no libm in this path);
+//   no fused multiply-add at all in code built for the baseline (its fma is emulated exactly, fma.h), so
+//   nothing was contracted; no ymm or zmm register there either, so no shared inline function leaked another
+//   machine's instructions. In avx2 and avx512 a contraction would change bits, which the other tests
+//   compare.
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+struct Finding {
+  size_t n_functions = 0, n_baseline = 0, n_fused_in_vector_code = 0;
+  std::vector<std::string> wrong;
+};
+
+bool calls_libm(std::string_view line) {
+  constexpr std::string_view names[] = {
+      "fma",    "fmaf",  "exp",   "expf",  "exp2",  "exp2f",      "log",  "logf",       "pow",       "powf",
+      "sqrt",   "sqrtf", "rint",  "rintf", "ldexp", "tanhf",      "tanh", "nearbyintf", "nearbyint", "floor",
+      "floorf", "round", "fmaxf", "fmin",  "fminf", "__expf_fma", "sinf", "cosf"};
+  for (const std::string_view name : names) {
+    const size_t at = line.find("<" + std::string(name));
+    if (at == std::string_view::npos) continue;
+    const char after = line[at + 1 + name.size()];
+    if (after == '@' || after == '>') return true;
+  }
+  return false;
+}
+
+// `disassembly` is objdump -d -C --no-show-raw-insn.
+Finding inspect(FILE* disassembly) {
+  Finding f;
+  std::string function;
+  bool ours = false, baseline = false;
+  char buffer[4096];
+  while (std::fgets(buffer, sizeof buffer, disassembly) != nullptr) {
+    const std::string_view line(buffer);
+    if (std::isxdigit(static_cast<unsigned char>(line[0])) != 0 &&
+        line.find(">:") != std::string_view::npos) {
+      function = std::string(line.substr(line.find('<')));
+      // The tests' own oracles use std::fma; they are no part of the kernels.
+      ours = function.find("bw::kernels::") != std::string::npos &&
+             function.find("testing::") == std::string::npos && function.find("_Test") == std::string::npos;
+      baseline = ours && function.find("kernels::avx") == std::string::npos;
+      f.n_functions += ours;
+      f.n_baseline += baseline;
+      continue;
+    }
+    if (!ours) continue;
+    const bool fused =
+        line.find("vfm") != std::string_view::npos || line.find("vfnm") != std::string_view::npos;
+    f.n_fused_in_vector_code += fused && !baseline;
+    const bool wide =
+        line.find("%ymm") != std::string_view::npos || line.find("%zmm") != std::string_view::npos;
+    if (calls_libm(line) || (baseline && (fused || wide))) f.wrong.push_back(function + std::string(line));
+  }
+  return f;
+}
+
+TEST(Disassembly, no_libm_call_no_contraction_and_no_leaked_instruction_in_the_kernels) {
+#if !defined(__x86_64__)
+  GTEST_SKIP() << "written for x86-64; the machine code of this architecture is NOT checked";
+#else
+  if (std::system("objdump --version >/dev/null 2>&1") != 0)
+    GTEST_SKIP() << "objdump (package binutils) is missing: the machine code is NOT checked";
+  FILE* pipe = popen("objdump -d -C --no-show-raw-insn /proc/$PPID/exe", "r");
+  ASSERT_NE(pipe, nullptr);
+  const Finding f = inspect(pipe);
+  ASSERT_EQ(pclose(pipe), 0);
+  EXPECT_GT(f.n_baseline, 5u) << "the scalar kernels were not found: nothing was looked at";
+  EXPECT_GT(f.n_fused_in_vector_code, 100u) << "the vector kernels were not found: nothing was looked at";
+  for (const std::string& line : f.wrong) ADD_FAILURE() << line;
+#endif
+}
+
+TEST(Disassembly, a_libm_call_a_fused_multiply_add_and_a_wide_register_are_caught) {
+  FILE* sample = std::tmpfile();
+  ASSERT_NE(sample, nullptr);
+  std::fputs(
+      "0000000000001000 <bw::kernels::scalar::product(float)>:\n"
+      "    1000:\tcall   20 <fmaf@plt>\n"
+      "    1001:\tvfmadd213ss %xmm0,%xmm1,%xmm2\n"
+      "    1002:\tvmovups %ymm0,(%rax)\n"
+      "    1003:\tcall   30 <bw::kernels::scalar::exp_bn1(float)>\n"
+      "0000000000002000 <bw::kernels::avx512::(anonymous namespace)::exp(float)>:\n"
+      "    2000:\tvfmadd213ps %zmm0,%zmm1,%zmm2\n"
+      "    2001:\tcall   *0x10(%rip)        # 3000 <expf@GLIBC_2.27>\n"
+      "0000000000003000 <bw::kernels::testing::product()>:\n"
+      "    3000:\tcall   20 <fmaf@plt>\n",
+      sample);
+  std::rewind(sample);
+  const Finding f = inspect(sample);
+  std::fclose(sample);
+  EXPECT_EQ(f.wrong.size(), 4u);
+  EXPECT_EQ(f.n_functions, 2u);
+}
+
+}  // namespace
