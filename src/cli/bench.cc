@@ -45,13 +45,13 @@ int run(const Shared& shared, const std::string& name, const speed::BenchOptions
     return 0;
   }
   fmt::print("{}  ({}, {} threads)\n", *path, r->isa, r->n_threads);
-  fmt::print("  prefill {:<5}       {}\n", options.prefill, describe(r->prefill_tokens_per_s));
-  fmt::print("  decode {:<6}       {}\n", options.decode, describe(r->decode_tokens_per_s));
+  fmt::print("  prefill {:<5}       {}\n", options.prefill, show(r->prefill_tokens_per_s));
+  fmt::print("  decode {:<6}       {}\n", options.decode, show(r->decode_tokens_per_s));
   if (r->read_bandwidth.known())
     fmt::print("  read bandwidth      {:.1f} GB/s {}\n", r->read_bandwidth.value * 1e-9,
                bw::name(r->read_bandwidth.birth));
-  fmt::print("  share decode uses   {}\n", describe(r->read_bandwidth_share));
-  fmt::print("  start to ready      {}\n", describe(r->load_s));
+  fmt::print("  share decode uses   {}\n", show(r->read_bandwidth_share));
+  fmt::print("  start to ready      {}\n", show(r->load_s));
   return 0;
 }
 

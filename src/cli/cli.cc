@@ -114,13 +114,20 @@ std::string bytes_text(double bytes) {
   return fmt::format("{:.1f} MiB", mib(bytes));
 }
 std::string show(const Figure& f) {
-  if (f.unit != "bytes" || !f.known()) return describe(f);
-  Figure in_mib = f;
-  in_mib.value = mib(f.value);
-  in_mib.unit = "MiB";
-  if (f.low) in_mib.low = mib(*f.low);
-  if (f.high) in_mib.high = mib(*f.high);
-  return describe(in_mib);
+  double factor = 1;
+  Figure scaled = f;
+  if (f.unit == "bytes") {
+    const bool large = std::fabs(f.value) >= 1024.0 * 1024 * 1024;
+    factor = large ? 1 / (1024.0 * 1024 * 1024) : 1 / (1024.0 * 1024);
+    scaled.unit = large ? "GiB" : "MiB";
+  } else if (f.unit == "share") {
+    factor = 100;
+    scaled.unit = "%";
+  }
+  scaled.value *= factor;
+  if (f.low) scaled.low = *f.low * factor;
+  if (f.high) scaled.high = *f.high * factor;
+  return describe(scaled);
 }
 
 int main(int argc, char** argv) {
@@ -142,7 +149,8 @@ int main(int argc, char** argv) {
   for (const char* name : not_built) {
     CLI::App* sub = app.add_subcommand(name, "(not built yet)");
     sub->group("");
-    sub->prefix_command();  // whatever follows is not looked at
+    sub->fallthrough(false);  // whatever follows is not looked at
+    sub->allow_extras();
     sub->callback([&shared, name] {
       shared.chosen = [name] {
         return complain(failed(fmt::format("{}: not built yet in this version", name),

@@ -58,7 +58,7 @@ void catch_interrupts();
 
 // "412.5 MiB", "1.9 GiB"
 std::string bytes_text(double bytes);
-// A figure whose unit is bytes, shown in MiB; any other as describe() shows it.
+// A figure in a person's units: bytes as MiB or GiB, shares as per cent; any other as describe() shows it.
 std::string show(const Figure& figure);
 
 }  // namespace bw::cli

@@ -109,12 +109,10 @@ int run(const Shared& shared, const Options& o) {
     j["candidates"].push_back(to_json(loaded[i].path, d));
     if (shared.json) continue;
     fmt::print("{}\n", loaded[i].path);
-    fmt::print("  KL divergence, mean    {}\n", describe(d.kld_mean));
-    fmt::print("  median, p99, largest   {}; {}; {}\n", describe(d.kld_median), describe(d.kld_p99),
-               describe(d.kld_max));
-    fmt::print("  same top token         {}\n", describe(d.same_top));
-    fmt::print("  perplexity             {}; reference {}\n", describe(d.candidate_ppl),
-               describe(d.reference_ppl));
+    fmt::print("  KL divergence, mean    {}\n", show(d.kld_mean));
+    fmt::print("  median, p99, largest   {}; {}; {}\n", show(d.kld_median), show(d.kld_p99), show(d.kld_max));
+    fmt::print("  same top token         {}\n", show(d.same_top));
+    fmt::print("  perplexity             {}; reference {}\n", show(d.candidate_ppl), show(d.reference_ppl));
   }
   if (shared.json)
     fmt::print("{}\n", j.dump(2));

@@ -45,8 +45,8 @@ void print(const format::FormatReport& r) {
   fmt::print("  GGUF version         {}, {} in {} weights\n", r.gguf_version,
              bytes_text(double(r.file_bytes)), r.n_elements);
   fmt::print("  label                {}\n", r.label.empty() ? "none" : r.label);
-  fmt::print("  bits per weight      {}\n", describe(r.bits_per_weight));
-  fmt::print("  on the label         {}\n", describe(r.on_label_share));
+  fmt::print("  bits per weight      {}\n", show(r.bits_per_weight));
+  fmt::print("  on the label         {}\n", show(r.on_label_share));
   fmt::print("  read per token       {}\n", show(r.bytes_read_per_token));
   fmt::print("  runs here            {}\n", r.loads_here ? "yes" : "no: " + r.why_not);
   fmt::print("\n  type      tensors       bytes   share\n");

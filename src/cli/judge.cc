@@ -58,7 +58,8 @@ Result<judge::Inputs> inputs(const Options& o) {
   if (!o.budget.empty()) {
     auto seconds = scenario::quantity(o.budget, "s");
     if (!seconds || !(*seconds > 0))
-      return bad_input(fmt::format("judge: --budget {}: expected a time above zero, like 90s, 3m or 1h", o.budget));
+      return bad_input(
+          fmt::format("judge: --budget {}: expected a time above zero, like 90s, 3m or 1h", o.budget));
     in.budget_s = *seconds;
   }
   if (o.items) in.n_items = o.items;
