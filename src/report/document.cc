@@ -119,7 +119,7 @@ void criteria(Document& d, const json& axis) {
 }
 
 void figures(Document& d, const json& figures) {
-  Table t{{"figure", "value", "how"}, {}};
+  Figures t;
   for (const auto& [key, f] : figures.items()) {
     const bool known = f.value("birth", "unknown") != "unknown";
     std::string how = known && f.value("birth", "") != "declared" ? f.value("reason", "") : "";
@@ -198,7 +198,10 @@ void detail(Document& d, const json& c, const json& reference) {
         "{}. {} items; decided by {}; right to wrong {}, wrong to right {}.",
         r.at("plain").get<std::string>(), r.at("n_items").get<int64_t>(), r.at("deciding").get<std::string>(),
         r.at("flips_worse").get<int64_t>(), r.at("flips_better").get<int64_t>())});
-    figures(d, r.at("figures"));
+    json renamed = json::object();  // "difference" means another thing on the memory axis
+    for (const auto& [key, f] : r.at("figures").items())
+      renamed[key == "difference" ? "category_difference" : key] = f;
+    figures(d, renamed);
   }
   flips(d, c, reference);
   const json& rule = c.at("rule");

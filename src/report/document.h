@@ -30,6 +30,12 @@ struct Table {
   std::vector<std::string> header;
   std::vector<std::vector<std::string>> rows;
 };
+struct Figures {  // each with how it was got: beside it on a page, below it in a terminal
+  struct Row {
+    std::string label, value, how;
+  };
+  std::vector<Row> rows;
+};
 struct Paragraph {
   std::string text;
 };
@@ -43,7 +49,7 @@ struct Code {
   std::string title, text;
 };
 
-using Block = std::variant<Heading, Verdict, Lines, Table, Paragraph, Bullets, Quote, Code>;
+using Block = std::variant<Heading, Verdict, Lines, Table, Figures, Paragraph, Bullets, Quote, Code>;
 struct Document {
   std::string title;
   std::vector<Block> blocks;

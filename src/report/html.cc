@@ -65,6 +65,7 @@ th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; 
 .lines td:first-child { width: 9.5rem; white-space: nowrap; } .lines td.state { width: 7rem; }
 pre, blockquote { background: var(--soft); padding: .6rem .9rem; margin: .2rem 0 1rem; overflow-x: auto; }
 blockquote { white-space: pre-wrap; overflow-wrap: anywhere; font-family: ui-monospace, monospace; font-size: .9rem; }
+.figures td:first-child { width: 16rem; } .how { opacity: .7; font-size: .85rem; width: 40%; }
 p { margin: .4rem 0; overflow-wrap: anywhere; } .title { margin-bottom: 0; font-weight: 600; }
 @media print { body { max-width: none; } .verdict, tr, blockquote { break-inside: avoid; } }
 )";
@@ -98,6 +99,13 @@ struct Html {
       for (const auto& cell : row) out += "<td>" + escape(cell) + "</td>";
       out += "</tr>\n";
     }
+    out += "</table>\n";
+  }
+  void operator()(const Figures& f) {
+    out += "<table class=\"figures\">\n";
+    for (const auto& r : f.rows)
+      out += fmt::format("<tr><td>{}</td><td>{}</td><td class=\"how\">{}</td></tr>\n", escape(r.label),
+                         escape(r.value), escape(r.how));
     out += "</table>\n";
   }
   void operator()(const Paragraph& p) { out += "<p>" + escape(p.text) + "</p>\n"; }

@@ -103,26 +103,36 @@ class Text {
     }
   }
   void operator()(const Table& t) {
-    // The last column takes what is left; the others as much as they need, at most 30.
+    // As wide as they need; while that is too much, the widest column gives way.
     std::vector<size_t> widths(t.header.size());
+    size_t total = 2;
     for (size_t c = 0; c < widths.size(); ++c) {
       widths[c] = columns(t.header[c]);
-      for (const auto& row : t.rows)
-        if (c < row.size()) widths[c] = std::max(widths[c], columns(safe(row[c])));
-      widths[c] = std::min<size_t>(widths[c], c + 1 == widths.size() ? o_.width : 34);
+      for (const auto& r : t.rows)
+        if (c < r.size()) widths[c] = std::max(widths[c], columns(safe(r[c])));
+      total += widths[c] + (c ? 2 : 0);
     }
-    size_t used = 2;
-    for (size_t c = 0; c + 1 < widths.size(); ++c) used += widths[c] + 2;
-    if (used + 12 > o_.width && widths.size() > 1) {  // too tight: shrink the widest column but the last
-      auto widest = std::max_element(widths.begin(), widths.end() - 1);
-      const size_t over = used + 12 - o_.width;
-      *widest = *widest > over + 10 ? *widest - over : 10;
-      used = 2;
-      for (size_t c = 0; c + 1 < widths.size(); ++c) used += widths[c] + 2;
+    constexpr size_t least = 8;
+    while (total > o_.width) {
+      auto widest = std::max_element(widths.begin(), widths.end());
+      if (*widest <= least) break;
+      --*widest;
+      --total;
     }
-    if (!widths.empty()) widths.back() = o_.width > used + 8 ? o_.width - used : 8;
     row(t.header, widths, true);
     for (const auto& r : t.rows) row(r, widths, false);
+  }
+  void operator()(const Figures& f) {
+    constexpr size_t label_width = 32;
+    std::string last;  // the same words are not said twice in a row
+    for (const auto& r : f.rows) {
+      const auto parts = wrap(r.value, o_.width - label_width - 2);
+      for (size_t i = 0; i < parts.size(); ++i)
+        out_ += "  " + pad(i == 0 ? safe(r.label) : "", label_width) + parts[i] + '\n';
+      if (!r.how.empty() && r.how != last)
+        for (const std::string& line : wrap(r.how, o_.width - 6)) out_ += "      " + paint(line, "2") + '\n';
+      last = r.how;
+    }
   }
   void operator()(const Paragraph& p) { block(p.text, 2); }
   void operator()(const Bullets& b) {
