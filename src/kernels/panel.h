@@ -82,6 +82,13 @@ constexpr size_t at(uint32_t b) {
 }
 }  // namespace q6k
 
+// How many of `left` columns a kernel of at most `most` takes next: nearly equal groups, 8 as 4 + 4, not 6
+// + 2.
+constexpr uint32_t next_columns(uint32_t left, uint32_t most) {
+  const uint32_t groups = (left + most - 1) / most;
+  return (left + groups - 1) / groups;
+}
+
 inline constexpr uint32_t float_chunk =
     256;  // BN1 section 3: values of K in one fma chain of a float product
 

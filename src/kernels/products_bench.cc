@@ -18,15 +18,19 @@ namespace {
 using namespace bw;
 using kernels::Table;
 
-// Packed weights whose scales are finite: random bytes, exponents of every half-word kept below all ones.
-std::vector<std::byte> random_panels(size_t n_bytes) {
+// Packed weights whose scales and floats are normal numbers: random bytes, exponents of every half (or float)
+// forced.
+std::vector<std::byte> random_panels(quant::Type type, size_t n_bytes) {
+  uint64_t keep = 0xBFFFBFFFBFFFBFFFu, force = 0x2000200020002000u;
+  if (type == quant::Type::BF16) keep = 0x807F807F807F807Fu, force = 0x3F003F003F003F00u;
+  if (type == quant::Type::F32) keep = 0x807FFFFF807FFFFFu, force = 0x3F0000003F000000u;
   std::vector<std::byte> memory(n_bytes + 64);
   uint64_t state = 88172645463325252u;
   for (size_t i = 0; i + 8 <= memory.size(); i += 8) {
     state ^= state << 13;
     state ^= state >> 7;
     state ^= state << 17;
-    const uint64_t v = state & 0x3BFF3BFF3BFF3BFFu;
+    const uint64_t v = (state & keep) | force;
     std::memcpy(&memory[i], &v, 8);
   }
   return memory;
@@ -39,7 +43,7 @@ const std::byte* aligned(const std::vector<std::byte>& m) {
 void bench_product(benchmark::State& state, const Table* table, quant::Type type, uint32_t n, bool cold) {
   const uint32_t k = 1024, n_out = cold ? uint32_t((96u << 20) / kernels::panel_bytes(type, k)) * 16 : 512;
   const quant::TypeInfo& info = quant::info(type);
-  const auto memory = random_panels(size_t(n_out) / 16 * kernels::panel_bytes(type, k));
+  const auto memory = random_panels(type, size_t(n_out) / 16 * kernels::panel_bytes(type, k));
   const kernels::Packed w{type, n_out, k, aligned(memory)};
   std::vector<float> x(size_t(n) * k), d(x.size() / 32), y(size_t(n) * n_out);
   std::vector<int8_t> q(x.size());
