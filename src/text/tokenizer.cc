@@ -82,6 +82,10 @@ Status Tokenizer::State::fill_tokens() {
   for (size_t b = 0; b < 256; ++b) {
     const auto found = by_text.find(byte_alphabet()[b]);
     of_byte[b] = found == by_text.end() ? -1 : found->second;
+    if (of_byte[b] >= 0 && controls(kind(of_byte[b])))
+      return bad_input("tokenizer.ggml.tokens[" + std::to_string(of_byte[b]) +
+                       "]: " + shown(byte_alphabet()[b]) +
+                       " is a control token, so every text with that byte would hold one");
     any = any || found != by_text.end();
   }
   if (!any)
@@ -105,6 +109,8 @@ Status Tokenizer::State::fill_merges() {
     const std::string joined = std::string(left) + std::string(right);
     const auto m = by_text.find(joined);
     if (m == by_text.end()) return refuse(shown(joined) + ", its result, is no token");
+    if (controls(kind(m->second)))
+      return refuse(shown(joined) + ", its result, is a control token, which no plain text may become");
     merges.add(l->second, r->second, m->second);
   }
   return {};
@@ -149,7 +155,8 @@ void Tokenizer::State::plain(std::string_view text, std::vector<Token>& out) con
   std::vector<Token> symbols;
   for (const std::string_view piece : pre.split(text)) {
     if (pre.whole_words())
-      if (const auto found = by_text.find(to_byte_alphabet(piece)); found != by_text.end()) {
+      if (const auto found = by_text.find(to_byte_alphabet(piece));
+          found != by_text.end() && !controls(kind(found->second))) {
         out.push_back(found->second);
         continue;
       }

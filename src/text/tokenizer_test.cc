@@ -157,6 +157,9 @@ TEST(Tokenizer, llama3_takes_a_piece_that_is_a_token_whole) {
   v.kinds.push_back(TokenKind::normal);
   const Token whole = static_cast<Token>(v.tokens.size() - 1);
   EXPECT_EQ(made(v).encode("bbb"), Ids{whole});
+  v.kinds.back() = TokenKind::control;  // but never a control token
+  EXPECT_EQ(made(v).encode("bbb"), (Ids{'b', 'b', 'b'}));
+  v.kinds.back() = TokenKind::normal;
   v.pre = "qwen2";
   EXPECT_EQ(made(v).encode("bbb"), (Ids{'b', 'b', 'b'}));
 }
@@ -192,6 +195,10 @@ TEST(Tokenizer, make_refuses_what_it_cannot_stand_by_and_says_which_entry) {
     e = with([&](Vocab& v) { v.merges.insert(v.merges.begin() + 1, merge); });
     EXPECT_TRUE(has(e, "merges[1]")) << merge << ": " << e;
   }
+  e = with([](Vocab& v) { v.kinds[257] = TokenKind::control; });
+  EXPECT_TRUE(has(e, "merges[1]") && has(e, "control token")) << e;
+  e = with([](Vocab& v) { v.kinds['a'] = TokenKind::control; });
+  EXPECT_TRUE(has(e, "tokens[97]") && has(e, "control token")) << e;
   e = with([](Vocab& v) { v.eos = 265; });
   EXPECT_TRUE(has(e, "eos_token_id")) << e;
   e = with([](Vocab& v) { v.bos = -2; });
