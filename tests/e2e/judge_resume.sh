@@ -18,7 +18,7 @@ dump() {
   python3 - "$store" <<'P'
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
-for (table,) in sorted(db.execute("select name from sqlite_master where type='table'")):
+for (table,) in sorted(db.execute("select name from sqlite_master where type='table' and name not like 'sqlite_%'")):
     for row in sorted(map(repr, db.execute(f"select * from {table}"))):
         print(table, row)
 P
