@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "gguf/vocab.h"
+#include "text/chat.h"
 #include "text/tokenizer.h"
 
 namespace bw::gguf {
@@ -78,6 +79,24 @@ void expect_ids_of_goldens(const Tokenizer& t, const std::string& column, bool h
   EXPECT_EQ(n, 530u);
 }
 
+void expect_ids_of_chats(const Tokenizer& t, const std::string& name) {
+  const auto file = read_text(vectors + "chat_goldens.jsonl");
+  ASSERT_TRUE(file);
+  size_t n = 0;
+  for (const std::string& line : split(*file, "\n")) {
+    if (line.empty()) continue;
+    const auto row = nlohmann::json::parse(line);
+    if (row.at("model") != name) continue;
+    std::vector<text::Message> messages;
+    for (const auto& m : row.at("messages")) messages.push_back({m.at("role"), m.at("content")});
+    const auto got = text::chat_tokens(t, messages, row.at("add_generation_prompt"));
+    ASSERT_TRUE(got) << got.error().what;
+    EXPECT_EQ(*got, row.at("ids").get<Ids>()) << row.at("messages");
+    ++n;
+  }
+  EXPECT_EQ(n, 60u);
+}
+
 TEST(RealTokenizer, gpt2_ids_are_those_published_with_its_vocabulary) {
   auto t = tokenizer_of(vectors + "ggml-vocab-gpt-2.gguf");
   ASSERT_TRUE(t) << t.error().what;
@@ -93,6 +112,7 @@ TEST(RealTokenizer, qwen2_ids_are_those_published_and_those_of_llama_cpp) {
   EXPECT_EQ(t->size(), 151936u);
   expect_ids_of_published_file(*t, "ggml-vocab-qwen2.gguf");
   expect_ids_of_goldens(*t, "qwen2", true);
+  expect_ids_of_chats(*t, "qwen2");
   EXPECT_TRUE(t->ends_generation(151645) && t->ends_generation(151643));
   EXPECT_FALSE(t->ends_generation(151644) || t->ends_generation(0));
 }
@@ -103,6 +123,7 @@ TEST(RealTokenizer, smollm_ids_are_those_of_llama_cpp) {
   auto t = tokenizer_of(path);
   ASSERT_TRUE(t) << t.error().what;
   expect_ids_of_goldens(*t, "smollm", false);  // this vocabulary has no token for 21 of the bytes
+  expect_ids_of_chats(*t, "smollm");
   EXPECT_TRUE(t->ends_generation(2) && t->ends_generation(0));
 }
 

@@ -142,7 +142,7 @@ Result<Value> Interp::slice(const Value& subject, const Value& begin, const Valu
   const List* list = subject.list();
   if (!list ||
       (list->kind != List::Kind::list && list->kind != List::Kind::tuple && list->kind != List::Kind::range))
-    return no_attribute(subject, "slice");
+    return bad_input(type_name(subject) + " cannot be sliced");
   BW_TRY(const auto which, chosen(list->items.size(), begin, end, step));
   BW_CHECK(meter.spend(1 + which.count / 8));
   std::vector<Value> out;

@@ -229,7 +229,11 @@ Result<Value> formatted(Interp& in, const MarkedText& format, const Value& args)
       return bad_input("format: a number of more than 500 characters");
     out.append(std::string_view(buffer, static_cast<size_t>(n)), false);
   }
-  if (!args.dict() && used < (tuple ? tuple->items.size() : 1))
+  const List* list = args.list();
+  const bool mapping =
+      args.dict() || (list && (list->kind == List::Kind::list ||
+                               list->kind == List::Kind::range));  // Python lets what has items go unused
+  if (!mapping && used < (tuple ? tuple->items.size() : 1))
     return bad_input("format: not all arguments are used");
   return make_text(in.meter, std::move(out));
 }

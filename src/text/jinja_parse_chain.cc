@@ -117,10 +117,10 @@ Status Parser::test(Expr& e) {
   Link& l = link(e, Link::Kind::test, at);
   l.name = std::move(name);
   l.negated = negated;
-  const bool bare = now().kind == Tok::text || now().kind == Tok::integer || now().kind == Tok::real ||
-                    is_op("[") || is_op("{") ||
-                    (now().kind == Tok::name && !is_name("else") && !is_name("or") && !is_name("and") &&
-                     !is_name("if") && !is_name("in") && !is_name("not") && !is_name("is"));
+  const bool bare =
+      now().kind == Tok::text || now().kind == Tok::integer || now().kind == Tok::real || is_op("[") ||
+      is_op("{") ||
+      (now().kind == Tok::name && !is_name("else") && !is_name("or") && !is_name("and") && !is_name("is"));
   if (is_op("(")) {
     BW_TRY(l.args, arguments());
   } else if (is_name("is")) {

@@ -79,4 +79,5 @@ def main():
         print(json.dumps(row, ensure_ascii=True, separators=(",", ":")))
 
 
-main()
+if __name__ == "__main__":
+    main()
