@@ -166,6 +166,7 @@ TEST(Inspect, names_give_the_longest_label_that_stands_alone) {
   EXPECT_EQ(format::label_of_name("m.IQ2_XXS.gguf")->name, "IQ2_XXS");
   EXPECT_EQ(format::label_of_name("model-bf16.gguf")->name, "BF16");
   EXPECT_EQ(format::label_of_name("f16")->name, "F16");
+  EXPECT_EQ(format::label_of_name("from-f16-q4_k_m.gguf")->name, "Q4_K_M");
   EXPECT_FALSE(format::label_of_name("model-tq4_0x.gguf"));
   EXPECT_FALSE(format::label_of_name(""));
   EXPECT_FALSE(format::label_of_file_type(1024));
