@@ -1,11 +1,9 @@
 #include "engine/exp_row.h"
 
 #include <atomic>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include "kernels/scalar.h"
+#include "kernels/x86_target.h"
 
 namespace bw::engine {
 namespace {
@@ -15,11 +13,13 @@ void plain(const float* x, float minus, float divisor, size_t n, float* e) {
   for (size_t i = 0; i < n; ++i) e[i] = kernels::scalar::exp_bn1((x[i] - minus) / divisor);
 }
 
-#if defined(__x86_64__)
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#if defined(BW_X86)
+BW_TARGET_BEGIN_AVX2
+inline __m256 c(float v) {
+  return _mm256_set1_ps(v);
+}
+
 void avx2(const float* x, float minus, float divisor, size_t n, float* e) {
-  const auto c = [](float v) { return _mm256_set1_ps(v); };
   const __m256 m = c(minus), by = c(divisor), magic = c(12582912.0f);
   size_t i = 0;
   for (; i + 8 <= n; i += 8) {
@@ -42,7 +42,7 @@ void avx2(const float* x, float minus, float divisor, size_t n, float* e) {
   }
   plain(x + i, minus, divisor, n - i, e + i);
 }
-#pragma GCC pop_options
+BW_TARGET_END
 bool use_avx2() {
   static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   return has && avx2_allowed.load(std::memory_order_relaxed);
@@ -55,7 +55,7 @@ void exp_row_allow_avx2(bool allowed) {
 }
 
 void exp_row(const float* x, float minus, float divisor, size_t n, float* e) {
-#if defined(__x86_64__)
+#if defined(BW_X86)
   if (use_avx2()) return avx2(x, minus, divisor, n, e);
 #endif
   plain(x, minus, divisor, n, e);

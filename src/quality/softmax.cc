@@ -6,12 +6,10 @@
 #include <array>
 #include <atomic>
 #include <bit>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include "base/exact_log.h"
 #include "engine/exp_row.h"
+#include "kernels/x86_target.h"
 
 namespace bw::quality {
 namespace {
@@ -32,9 +30,8 @@ Scan scan_plain(const float* x, size_t n) {
   return s;
 }
 
-#if defined(__x86_64__)
-#pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#if defined(BW_X86)
+BW_TARGET_BEGIN_AVX2
 Scan scan_avx2(const float* x, size_t n) {
   const __m256i exponent = _mm256_set1_epi32(0x7F800000);
   __m256 max = _mm256_set1_ps(x[0]);
@@ -53,7 +50,7 @@ Scan scan_avx2(const float* x, size_t n) {
   for (const float m : lanes) s.max = m > s.max ? m : s.max;
   return s;
 }
-#pragma GCC pop_options
+BW_TARGET_END
 bool use_avx2() {
   static const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
   return has && avx2_allowed.load(std::memory_order_relaxed);
