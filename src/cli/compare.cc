@@ -30,16 +30,15 @@ struct Loaded {
 };
 
 Result<Loaded> load(const Shared& shared, const std::string& name, const Options& o) {
-  BW_TRY(std::string path, resolve_model(name));
-  BW_TRY(gguf::File file, gguf::open(path));
-  BW_TRY(text::Tokenizer tokenizer, tokenizer_of(file));
+  BW_TRY(auto opened, open_readable(name));
+  auto& [file, tokenizer] = opened;
   engine::LoadOptions options;
   options.n_threads = o.threads;
   BW_TRY(std::shared_ptr<engine::Model> model, load_with_progress(shared, file, options));
   engine::ContextOptions context_options;
   context_options.n_ctx = o.chunk;
   BW_TRY(std::unique_ptr<engine::Context> context, engine::make_context(model, context_options));
-  return Loaded{std::move(path), std::move(tokenizer), std::move(model), std::move(context)};
+  return Loaded{file.path, std::move(tokenizer), std::move(model), std::move(context)};
 }
 
 nlohmann::ordered_json to_json(const std::string& path, const quality::Divergence& d) {

@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/model_session.h"
 #include "format/format.h"
 
 namespace bw::cli {
@@ -72,9 +73,7 @@ void add_inspect(CLI::App& app, Shared& shared) {
   sub->add_option("FILE", *path, "GGUF file, or a name from `bitworth models`")->required();
   sub->callback([&shared, path] {
     shared.chosen = [&shared, path]() -> int {
-      auto resolved = resolve_model(*path);
-      if (!resolved) return complain(resolved.error());
-      auto file = gguf::open(*resolved);
+      auto file = open_named(*path);
       if (!file) return complain(file.error());
       auto report = format::inspect(*file);
       if (!report) return complain(report.error());

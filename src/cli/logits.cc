@@ -53,9 +53,7 @@ int run(const Shared& shared, const Options& o) {
         bad_input("logits: neither --sha256 nor --out was given", "add --sha256, or --out logits.bin"));
   if (o.prompt.empty() == o.tokens_path.empty())
     return complain(bad_input("logits: give exactly one of --prompt and --tokens"));
-  auto path = resolve_model(o.path);
-  if (!path) return complain(path.error());
-  auto file = gguf::open(*path);
+  auto file = open_named(o.path);
   if (!file) return complain(file.error());
   std::vector<text::Token> ids;
   if (!o.tokens_path.empty()) {

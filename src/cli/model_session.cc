@@ -4,6 +4,17 @@
 
 namespace bw::cli {
 
+Result<gguf::File> open_named(const std::string& path_or_name) {
+  BW_TRY(const std::string path, resolve_model(path_or_name));
+  return gguf::open(path);
+}
+
+Result<Readable> open_readable(const std::string& path_or_name) {
+  BW_TRY(gguf::File file, open_named(path_or_name));
+  BW_TRY(text::Tokenizer tokenizer, tokenizer_of(file));
+  return Readable{std::move(file), std::move(tokenizer)};
+}
+
 Result<text::Tokenizer> tokenizer_of(const gguf::File& file) {
   BW_TRY(text::Vocab vocab, gguf::vocab(file));
   return text::Tokenizer::make(std::move(vocab));

@@ -10,7 +10,14 @@
 
 namespace bw::cli {
 
+// By path, or by a name in the own cache; file.path is where it was found.
+Result<gguf::File> open_named(const std::string& path_or_name);
 Result<text::Tokenizer> tokenizer_of(const gguf::File& file);
+struct Readable {
+  gguf::File file;
+  text::Tokenizer tokenizer;
+};
+Result<Readable> open_readable(const std::string& path_or_name);
 Result<std::shared_ptr<engine::Model>> load_with_progress(const Shared& shared, const gguf::File& file,
                                                           engine::LoadOptions options);
 

@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/model_session.h"
 #include "memory/memory.h"
 #include "scenario/scenario.h"
 
@@ -25,9 +26,7 @@ int run(const Shared& shared, Options o) {
     o.n_ctx = s->load.context;
     o.n_seq = s->load.streams;
   }
-  auto path = resolve_model(o.path);
-  if (!path) return complain(path.error());
-  auto file = gguf::open(*path);
+  auto file = open_named(o.path);
   if (!file) return complain(file.error());
   engine::ContextOptions context;
   context.n_ctx = o.n_ctx;
@@ -39,7 +38,7 @@ int run(const Shared& shared, Options o) {
   const bool known = r->planned.known() && r->limit.known();
   const bool fits = known && r->planned.value <= r->limit.value;
   if (shared.json) {
-    nlohmann::ordered_json j{{"path", *path},
+    nlohmann::ordered_json j{{"path", file->path},
                              {"n_ctx", o.n_ctx},
                              {"n_seq", o.n_seq},
                              {"planned", json_of(r->planned)},
@@ -54,7 +53,7 @@ int run(const Shared& shared, Options o) {
     fmt::print("{}\n", j.dump(2));
     return 0;
   }
-  fmt::print("{}\n  {} positions in each of {} sequence{}, KV cache F16\n\n", *path, o.n_ctx, o.n_seq,
+  fmt::print("{}\n  {} positions in each of {} sequence{}, KV cache F16\n\n", file->path, o.n_ctx, o.n_seq,
              o.n_seq == 1 ? "" : "s");
   fmt::print("  weights        {}\n  KV cache       {}\n  work           {}\n  program        {}\n",
              show(r->weights), show(r->kv), show(r->work), show(r->program));

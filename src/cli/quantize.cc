@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/cli.h"
+#include "cli/model_session.h"
 #include "quantize/quantize.h"
 
 namespace bw::cli {
@@ -39,9 +40,7 @@ int run(const Shared& shared, const Options& o) {
                                 "one of: " + types_with_encoder()));
     recipe.type = t->type;
   }
-  auto path = resolve_model(o.source);
-  if (!path) return complain(path.error());
-  auto file = gguf::open(*path);
+  auto file = open_named(o.source);
   if (!file) return complain(file.error());
   catch_interrupts();
   quantize::Options options;

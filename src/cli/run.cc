@@ -35,34 +35,31 @@ size_t whole_characters(const std::string& s) {
 }
 
 int run(const Shared& shared, const Options& o) {
-  auto path = resolve_model(o.path);
-  if (!path) return complain(path.error());
-  auto file = gguf::open(*path);
-  if (!file) return complain(file.error());
-  auto tokenizer = tokenizer_of(*file);
-  if (!tokenizer) return complain(tokenizer.error());
+  auto opened = open_readable(o.path);
+  if (!opened) return complain(opened.error());
+  const auto& [file, tokenizer] = *opened;
   engine::Request request;
   if (o.raw) {
     request.prompt =
-        tokenizer->encode(o.prompt, text::Tokenizer::Special::as_text, text::Tokenizer::Bos::as_declared);
+        tokenizer.encode(o.prompt, text::Tokenizer::Special::as_text, text::Tokenizer::Bos::as_declared);
   } else {
     std::vector<text::Message> messages;
     if (!o.system.empty()) messages.push_back({"system", o.system});
     messages.push_back({"user", o.prompt});
-    auto ids = text::chat_tokens(*tokenizer, messages, true);
+    auto ids = text::chat_tokens(tokenizer, messages, true);
     if (!ids) return complain(ids.error());
     request.prompt = *ids;
   }
   if (request.prompt.empty())
     return complain(bad_input("run: the prompt is empty", "give some text with --prompt"));
-  for (size_t id = 0; id < tokenizer->size(); ++id)
-    if (tokenizer->ends_generation(static_cast<text::Token>(id)))
+  for (size_t id = 0; id < tokenizer.size(); ++id)
+    if (tokenizer.ends_generation(static_cast<text::Token>(id)))
       request.stop.push_back(static_cast<text::Token>(id));
   request.max_tokens = o.max_tokens;
   request.sampler = o.sampler;
   engine::LoadOptions load;
   load.n_threads = o.threads;
-  auto model = load_with_progress(shared, *file, load);
+  auto model = load_with_progress(shared, file, load);
   if (!model) return complain(model.error());
   engine::ContextOptions options;
   options.n_ctx = o.n_ctx ? o.n_ctx : static_cast<uint32_t>(request.prompt.size()) + o.max_tokens;
@@ -77,7 +74,7 @@ int run(const Shared& shared, const Options& o) {
   std::string all;
   size_t n_seen = 0;
   request.stop_when = [&](std::span<const text::Token> output) {
-    for (; n_seen < output.size(); ++n_seen) all += tokenizer->piece(output[n_seen], false);
+    for (; n_seen < output.size(); ++n_seen) all += tokenizer.piece(output[n_seen], false);
     if (!shared.json) {
       const size_t end = whole_characters(all);
       std::fwrite(all.data() + printed, 1, end - printed, stdout);
@@ -95,7 +92,7 @@ int run(const Shared& shared, const Options& o) {
   }
   const double first = 1e-9 * double(c.ns_first), rest = 1e-9 * double(c.ns_total - c.ns_first);
   if (shared.json) {
-    nlohmann::ordered_json j{{"text", tokenizer->decode(c.tokens)},
+    nlohmann::ordered_json j{{"text", tokenizer.decode(c.tokens)},
                              {"tokens", c.tokens},
                              {"n_prompt", c.n_prompt},
                              {"reason", c.reason == engine::Completion::Reason::stop ? "stop" : "length"},

@@ -17,12 +17,9 @@ struct Options {
 };
 
 int run(const Shared& shared, const Options& o) {
-  auto path = resolve_model(o.path);
-  if (!path) return complain(path.error());
-  auto file = gguf::open(*path);
-  if (!file) return complain(file.error());
-  auto tokenizer = tokenizer_of(*file);
-  if (!tokenizer) return complain(tokenizer.error());
+  auto opened = open_readable(o.path);
+  if (!opened) return complain(opened.error());
+  const auto& [file, tokenizer] = *opened;
   std::string input = o.prompt;
   if (!o.text_path.empty()) {
     auto read = read_text(o.text_path);
@@ -31,23 +28,23 @@ int run(const Shared& shared, const Options& o) {
   }
   std::vector<text::Token> ids;
   if (o.chat) {
-    auto chat = text::chat_tokens(*tokenizer, {{"user", input}}, true);
+    auto chat = text::chat_tokens(tokenizer, {{"user", input}}, true);
     if (!chat) return complain(chat.error());
     ids = *chat;
   } else {
     using T = text::Tokenizer;
-    ids = tokenizer->encode(input, o.special ? T::Special::parse : T::Special::as_text,
-                            o.bos ? T::Bos::as_declared : T::Bos::none);
+    ids = tokenizer.encode(input, o.special ? T::Special::parse : T::Special::as_text,
+                           o.bos ? T::Bos::as_declared : T::Bos::none);
   }
   if (shared.json) {
     nlohmann::ordered_json j{{"ids", ids}};
-    for (auto id : ids) j["pieces"].push_back(tokenizer->piece(id));
+    for (auto id : ids) j["pieces"].push_back(tokenizer.piece(id));
     fmt::print("{}\n", j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else if (o.pieces) {
     for (auto id : ids)
-      fmt::print("{:>8}  {}\n", id,
-                 nlohmann::json(tokenizer->piece(id))
-                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+      fmt::print(
+          "{:>8}  {}\n", id,
+          nlohmann::json(tokenizer.piece(id)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     for (size_t i = 0; i < ids.size(); ++i) fmt::print("{}{}", i ? " " : "", ids[i]);
     fmt::print("\n");
