@@ -1,7 +1,7 @@
 // What hostile templates may not do: take the machine's time, memory or stack, or reach outside.
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "text/chat.h"
 
@@ -103,17 +103,17 @@ TEST(ChatBounds, templates_that_never_end_or_grow_without_bound_are_stopped) {
       std::string(100u << 20, 'x'),
   };
   for (const std::string& source : sources) {
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();  // of this process: other work on the machine does not count
     auto t = ChatTemplate::parse(source);
     std::string error = t ? "" : t.error().what;
     if (t) {
       const auto got = t->render_json("{}");
       error = got ? "" : got.error().what;
     }
-    const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double s = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     EXPECT_NE(error, "") << source.substr(0, 200);
     EXPECT_LT(s, 20) << source.substr(
-        0, 200);  // each takes well under a second alone; the bound is for busy machines
+        0, 200);  // each takes under a second optimised; the bound is for sanitizers
   }
 }
 
