@@ -92,8 +92,8 @@ TEST(Encode, every_vector_gives_the_same_bytes) {
 }
 
 TEST(Encode, a_block_of_zeros_has_the_scale_of_ggmls_c_code_whatever_their_signs) {
-  // The peak starts at +0 there, so d = 0 / -8 = -0. gguf-py takes the first value, -0, and gets +0 instead; that is
-  // the one case found where the two differ, and the vectors leave it out.
+  // The peak starts at +0 there, so d = 0 / -8 = -0. gguf-py takes the first value, -0, and gets +0 instead;
+  // that is the one case found where the two differ, and the vectors leave it out.
   const std::vector<float> x(32, -0.0f);
   std::vector<std::byte> q4(18), q5(22);
   info(Type::Q4_0).encode(x.data(), 1, q4.data());
