@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs every fuzzer of build/fuzz for SECONDS each: fuzz.sh SECONDS. In: corpora data/fuzz/NAME where present (NAME as
-# the program, e.g. gguf_file_fuzz). Out: new inputs under build/fuzz/corpus/NAME; non-zero at the first finding,
+# Runs every fuzzer of build/fuzz for SECONDS each: fuzz.sh SECONDS. In: corpora fuzz/corpus/NAME, NAME being the
+# part of the program's name between layer and _fuzz (text_chat_fuzz: chat), else the layer (gguf_open_fuzz: gguf). Out: new inputs under build/fuzz/corpus/NAME; non-zero at the first finding,
 # which libFuzzer leaves as a file and names.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
@@ -12,7 +12,11 @@ for program in build/fuzz/*_fuzz; do
   n=$((n + 1))
   mkdir -p "build/fuzz/corpus/$name"
   seeds=()
-  if [ -d "data/fuzz/$name" ]; then seeds=("data/fuzz/$name"); fi
+  stem=${name%_fuzz}
+  for seed in "${stem#*_}" "${stem%%_*}"; do
+    if [ -d "fuzz/corpus/$seed" ]; then seeds=("fuzz/corpus/$seed"); break; fi
+  done
+  if [ ${#seeds[@]} -eq 0 ]; then echo "fuzz: $name has no seeds under fuzz/corpus" >&2; exit 1; fi
   echo "==> $name, $seconds s"
   "$program" -max_total_time="$seconds" -rss_limit_mb=2048 -timeout=10 -print_final_stats=1 \
     -artifact_prefix="build/fuzz/$name-" "build/fuzz/corpus/$name" "${seeds[@]}" 2>&1 | tail -n 12

@@ -88,6 +88,17 @@ TEST(Vocab, what_may_be_absent_is_absent) {
   }
 }
 
+TEST(Vocab, without_the_key_only_the_llama_3_pre_tokenizer_begins_with_bos) {
+  for (const char* pre : {"smollm", "llama-bpe"}) {
+    Kv kv = without("tokenizer.ggml.add_bos_token");
+    for (auto& [key, value] : kv)
+      if (key == "tokenizer.ggml.pre") value = gguf::string_value(pre);
+    auto v = read(kv);
+    ASSERT_TRUE(v) << v.error().what;
+    EXPECT_EQ(v->add_bos, std::string(pre) == "llama-bpe");
+  }
+}
+
 TEST(Vocab, an_id_of_all_ones_means_none) {
   auto v = read(with("tokenizer.ggml.padding_token_id", gguf::u32_value(~0u)));
   ASSERT_TRUE(v);
