@@ -105,7 +105,7 @@ Status conclude(Run& run) {
     c.run_without_bitworth = run_without_bitworth(c, s);
     control |= c.role == Role::control;
   }
-  if (!control)
+  if (j.reference && !control)
     run.limit(
         "no control was judged, so nothing may be called equivalent: make one with "
         "`bitworth quantize REFERENCE control.gguf --control` and name it with --control");
