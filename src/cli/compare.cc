@@ -37,6 +37,7 @@ Result<Loaded> load(const Shared& shared, const std::string& name, const Options
   BW_TRY(std::shared_ptr<engine::Model> model, load_with_progress(shared, file, options));
   engine::ContextOptions context_options;
   context_options.n_ctx = o.chunk;
+  context_options.n_logits = quality::DivergenceOptions{}.n_rows;
   BW_TRY(std::unique_ptr<engine::Context> context, engine::make_context(model, context_options));
   return Loaded{file.path, std::move(tokenizer), std::move(model), std::move(context)};
 }

@@ -72,6 +72,7 @@ int run(const Shared& shared, const Options& o) {
   engine::ContextOptions options;
   options.n_ctx = static_cast<uint32_t>(ids.size());
   options.n_batch = o.batch;
+  options.n_logits = 64;  // every row wants its logits: larger blocks read the head less often
   auto context = engine::make_context(*model, options);
   if (!context) return complain(context.error());
   auto sequence = (*context)->new_sequence();

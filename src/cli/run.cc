@@ -67,6 +67,7 @@ int run(const Shared& shared, const Options& o) {
     return complain(bad_input(
         fmt::format("run: the prompt has {} tokens, --ctx holds {}", request.prompt.size(), options.n_ctx),
         "raise --ctx, or shorten the prompt; nothing is ever cut silently"));
+  options.n_logits = 1;
   auto context = engine::make_context(*model, options);
   if (!context) return complain(context.error());
   catch_interrupts();
