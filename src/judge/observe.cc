@@ -119,7 +119,8 @@ Figure observe(const Candidate& c, Axis axis, const std::string& name) {
     return derived(c.format.loads_here ? 1 : 0, "yes",
                    c.format.loads_here ? "every part of the file is one the engine runs" : c.format.why_not);
   if (axis == Axis::format && name == "findings")
-    return derived(static_cast<double>(c.format.findings.size()), "count");
+    return derived(static_cast<double>(c.format.findings.size()), "count",
+                   c.format.findings.empty() ? "" : "the first: " + c.format.findings.front());
   if (axis == Axis::memory && name == "peak" && !c.memory.report.peak.known() &&
       c.memory.report.planned.known()) {
     Figure planned = c.memory.report.planned;
