@@ -13,11 +13,11 @@ format() {
 }
 sources() {
   if [ "$1" = all ]; then
-    git ls-files 'src/*.cc' | grep -v '_test\.cc$'
+    git ls-files 'src/*.cc' | grep -vE '_(test|bench|fuzz)\.cc$'
   else
     # Newest first; files since removed are passed over.
     { git diff --name-only HEAD; git log --format= --name-only -n 40; } 2>/dev/null |
-      grep -E '^src/.*\.cc$' | grep -v '_test\.cc$' | awk '!seen[$0]++' |
+      grep -E '^src/.*\.cc$' | grep -vE '_(test|bench|fuzz)\.cc$' | awk '!seen[$0]++' |
       while read -r f; do if [ -f "$f" ]; then echo "$f"; fi; done | head -n "$max_tidy"
   fi
 }

@@ -130,7 +130,7 @@ std::string show(const Figure& f) {
   return describe(scaled);
 }
 
-int main(int argc, char** argv) {
+int program(int argc, char** argv) {
   Shared shared;
   shared.program = own_path();
   shared.no_color = std::getenv("NO_COLOR") != nullptr || !::isatty(1);

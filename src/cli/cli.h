@@ -29,7 +29,8 @@ struct Shared {
 #include "cli/commands.def"
 #undef BW_COMMAND
 
-int main(int argc, char** argv);
+// The whole program; its exit code. Third-party exceptions that pass (bad_alloc) are main.cc's.
+int program(int argc, char** argv);
 
 // Prints "bitworth: WHAT" and "  next: NEXT" on stderr; returns the exit code of the error.
 int complain(const Error& error);

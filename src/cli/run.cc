@@ -37,7 +37,8 @@ size_t whole_characters(const std::string& s) {
 int run(const Shared& shared, const Options& o) {
   auto opened = open_readable(o.path);
   if (!opened) return complain(opened.error());
-  const auto& [file, tokenizer] = *opened;
+  const auto& file = opened->file;
+  const auto& tokenizer = opened->tokenizer;
   engine::Request request;
   if (o.raw) {
     request.prompt =

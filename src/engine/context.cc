@@ -131,7 +131,7 @@ class CpuContext final : public Context {
 
 Result<std::unique_ptr<Context>> make_context(std::shared_ptr<Model> model, const ContextOptions& options) {
   BW_CHECK(check(options));
-  auto packed = std::dynamic_pointer_cast<PackedModel>(model);
+  auto packed = std::dynamic_pointer_cast<PackedModel>(std::move(model));
   if (!packed) return bad_input("make_context: expected a model that engine::load() gave");
   return CpuContext::make(std::move(packed), options);
 }
