@@ -282,6 +282,7 @@ class Comparer {
     };
     const auto tokens = quality::first_tokens(tokenizer, text, size_t{options.n_chunks} * kChunk);
     std::vector<engine::Context*> contexts;
+    contexts.reserve(todo.size());
     for (Loaded* l : todo) contexts.push_back(l->context.get());
     auto all = quality::divergence(*reference_->context, contexts, tokens, options);
     BW_CHECK(run_.go_on());

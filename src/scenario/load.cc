@@ -43,6 +43,10 @@ std::string kind(const toml::node& node) {
   }
 }
 
+std::string joined(const std::string& table, const std::string& key) {
+  return fmt::format("{}.{}", table, key);
+}
+
 bool is_name(std::string_view s) {
   const auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
   return !s.empty() && letter(s[0]) && std::all_of(s.begin(), s.end(), [&](char c) {
@@ -65,14 +69,13 @@ class Reader {
 
   Status section(const toml::table& table, const std::string& prefix, const std::vector<Entry>& entries) {
     for (const auto& [key, node] : table) {
-      const std::string full =
-          prefix.empty() ? std::string(key.str()) : prefix + "." + std::string(key.str());
+      const std::string own(key.str()), full = prefix.empty() ? own : joined(prefix, own);
       const auto found =
-          std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.key == key.str(); });
+          std::find_if(entries.begin(), entries.end(), [&own](const Entry& e) { return e.key == own; });
       if (found == entries.end()) {
         std::vector<std::string> names;
         for (const Entry& e : entries) names.push_back(e.key);
-        return unknown_key(key.source(), full, std::string(key.str()), names);
+        return unknown_key(key.source(), full, own, names);
       }
       BW_CHECK(found->handle(node, full));
       if (!built_in_) s_.given.insert(full);
@@ -195,9 +198,9 @@ class Reader {
       }
       const bool part = figure.name == "share_of_limit" || figure.name == "on_label_share";
       const bool may_be_zero = figure.unit == "count" || figure.unit == "share";
-      BW_TRY(c.value, value(bound, full + "." + word, figure.unit, 0, part ? 1 : INFINITY));
+      BW_TRY(c.value, value(bound, joined(full, word), figure.unit, 0, part ? 1 : INFINITY));
       if (c.value == 0 && !may_be_zero)
-        return wrong(bound, full + "." + word, fmt::format("a number above 0 ({})", figure.unit));
+        return wrong(bound, joined(full, word), fmt::format("a number above 0 ({})", figure.unit));
       if (c.value == 0 && c.bound == Bound::at_least)
         return at(bound.source(), fmt::format("{}: at least 0 cannot fail", full), "leave it out");
     }
@@ -207,7 +210,7 @@ class Reader {
   // [tasks.CATEGORY] and [degradation.margin] are keyed by names of the user's.
   Status tasks(const toml::table& t, const std::string& prefix) {
     for (const auto& [key, node] : t) {
-      const std::string category(key.str()), full = prefix + "." + category;
+      const std::string category(key.str()), full = joined(prefix, category);
       if (!is_name(category))
         return at(key.source(), fmt::format("{}: a category is named in small letters, digits and _", full));
       const toml::table* inner = node.as_table();
@@ -219,7 +222,7 @@ class Reader {
   }
   Status margins(const toml::table& t, const std::string& prefix) {
     for (const auto& [key, node] : t) {
-      const std::string category(key.str()), full = prefix + "." + category;
+      const std::string category(key.str()), full = joined(prefix, category);
       std::vector<std::string> names;
       for (const Task& task : s_.tasks) names.push_back(task.category);
       if (std::find(names.begin(), names.end(), category) == names.end())
