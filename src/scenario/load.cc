@@ -74,6 +74,7 @@ class Reader {
           std::find_if(entries.begin(), entries.end(), [&own](const Entry& e) { return e.key == own; });
       if (found == entries.end()) {
         std::vector<std::string> names;
+        names.reserve(entries.size());
         for (const Entry& e : entries) names.push_back(e.key);
         return unknown_key(key.source(), full, own, names);
       }
