@@ -1,8 +1,8 @@
 // Figures never lose their birth, files appear whole or not at all, digests are FIPS 180-4's.
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <unistd.h>
+#include <cmath>
 
 #include <filesystem>
 
@@ -16,7 +16,8 @@ namespace fs = std::filesystem;
 
 TEST(Figure, description_carries_value_unit_birth_and_interval) {
   EXPECT_EQ(describe(measured(412.5, "MiB")), "412.5 MiB measured");
-  EXPECT_EQ(describe(with_interval(measured(0.119, "nats"), 0.11, 0.128, 40)), "0.1190 nats measured [0.1100, 0.1280]");
+  EXPECT_EQ(describe(with_interval(measured(0.119, "nats"), 0.11, 0.128, 40)),
+            "0.1190 nats measured [0.1100, 0.1280]");
   EXPECT_EQ(describe(unknown("nats", "no reference")), "unknown(no reference)");
   EXPECT_EQ(describe(declared(2, "s", "default, not yours")), "2.00 s declared (default, not yours)");
 }

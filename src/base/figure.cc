@@ -8,11 +8,16 @@ namespace bw {
 
 const char* name(Birth birth) {
   switch (birth) {
-    case Birth::measured: return "measured";
-    case Birth::derived: return "derived";
-    case Birth::estimated: return "estimated";
-    case Birth::declared: return "declared";
-    case Birth::unknown: return "unknown";
+    case Birth::measured:
+      return "measured";
+    case Birth::derived:
+      return "derived";
+    case Birth::estimated:
+      return "estimated";
+    case Birth::declared:
+      return "declared";
+    case Birth::unknown:
+      return "unknown";
   }
   return "unknown";
 }

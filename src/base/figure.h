@@ -15,10 +15,10 @@ struct Figure {
   double value = std::numeric_limits<double>::quiet_NaN();  // NaN iff unknown
   std::string unit;                                         // "MiB", "tokens/s", "nats", "share", "ms", ...
   Birth birth = Birth::unknown;
-  std::string reason;          // unknown: why; declared: "default, not yours" or ""; else how it was got
-  std::optional<double> low;   // interval, same unit, where it was sampled
+  std::string reason;         // unknown: why; declared: "default, not yours" or ""; else how it was got
+  std::optional<double> low;  // interval, same unit, where it was sampled
   std::optional<double> high;
-  std::optional<int64_t> n;    // how many observations
+  std::optional<int64_t> n;  // how many observations
   bool known() const { return birth != Birth::unknown; }
 };
 
@@ -34,6 +34,8 @@ std::string describe(const Figure& f);
 // Value with a sensible number of digits, without unit or tag.
 std::string number(double value);
 
-inline double mib(double bytes) { return bytes / (1024.0 * 1024.0); }
+inline double mib(double bytes) {
+  return bytes / (1024.0 * 1024.0);
+}
 
 }  // namespace bw

@@ -22,7 +22,8 @@ Error os_error(const std::string& path, const char* doing, std::string next = {}
 
 Result<InFile> InFile::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return os_error(path, "cannot open", "check the path; `bitworth models` lists the files found here");
+  if (fd < 0)
+    return os_error(path, "cannot open", "check the path; `bitworth models` lists the files found here");
   struct stat st {};
   if (::fstat(fd, &st) != 0) {
     Error e = os_error(path, "cannot stat");
@@ -31,11 +32,13 @@ Result<InFile> InFile::open(const std::string& path) {
   }
   if (!S_ISREG(st.st_mode)) {
     ::close(fd);
-    return bad_input(fmt::format("{}: expected a regular file", path), "name a file, not a folder or a device");
+    return bad_input(fmt::format("{}: expected a regular file", path),
+                     "name a file, not a folder or a device");
   }
   return InFile(path, fd, static_cast<uint64_t>(st.st_size));
 }
-InFile::InFile(InFile&& o) noexcept : path_(std::move(o.path_)), fd_(std::exchange(o.fd_, -1)), size_(o.size_) {}
+InFile::InFile(InFile&& o) noexcept
+    : path_(std::move(o.path_)), fd_(std::exchange(o.fd_, -1)), size_(o.size_) {}
 InFile& InFile::operator=(InFile&& o) noexcept {
   std::swap(path_, o.path_);
   std::swap(fd_, o.fd_);
@@ -52,8 +55,9 @@ Status InFile::read(uint64_t offset, std::span<std::byte> out) const {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return os_error(path_, "read failed");
     if (n == 0)
-      return bad_input(fmt::format("{}: ends at byte {}, expected {} more", path_, offset + done, out.size() - done),
-                       "the file is truncated: fetch it again and compare its SHA-256");
+      return bad_input(
+          fmt::format("{}: ends at byte {}, expected {} more", path_, offset + done, out.size() - done),
+          "the file is truncated: fetch it again and compare its SHA-256");
     done += static_cast<size_t>(n);
   }
   return {};
@@ -69,7 +73,9 @@ Result<OutFile> OutFile::create(const std::string& path) {
   return OutFile(path, std::move(temporary), fd);
 }
 OutFile::OutFile(OutFile&& o) noexcept
-    : path_(std::move(o.path_)), temporary_(std::move(o.temporary_)), fd_(std::exchange(o.fd_, -1)),
+    : path_(std::move(o.path_)),
+      temporary_(std::move(o.temporary_)),
+      fd_(std::exchange(o.fd_, -1)),
       position_(o.position_) {}
 OutFile::~OutFile() {
   if (fd_ < 0) return;
@@ -87,7 +93,9 @@ Status OutFile::write(std::span<const std::byte> bytes) {
   position_ += bytes.size();
   return {};
 }
-Status OutFile::write(std::string_view text) { return write(std::as_bytes(std::span(text.data(), text.size()))); }
+Status OutFile::write(std::string_view text) {
+  return write(std::as_bytes(std::span(text.data(), text.size())));
+}
 Status OutFile::commit() {
   if (::fsync(fd_) != 0) return os_error(path_, "fsync failed");
   const int fd = std::exchange(fd_, -1);

@@ -1,5 +1,5 @@
-// Errors are values: what went wrong, with which file and field, what was expected and found, what to do next.
-// In: nothing. Out: Error, Result<T>, Status, and the BW_TRY macros that hand an error up unchanged.
+// Errors are values: what went wrong, with which file and field, what was expected and found, what to do
+// next. In: nothing. Out: Error, Result<T>, Status, and the BW_TRY macros that hand an error up unchanged.
 // Libraries return these and never print, exit or abort; src/cli turns `code` into an exit code.
 #pragma once
 #include <optional>
@@ -11,9 +11,9 @@ namespace bw {
 
 // The exit code a command ends with when nothing handles the error (docs: design, section 3).
 enum class Code {
-  failed = 1,       // the operation failed: I/O, full disk, out of memory, interrupted
-  bad_input = 2,    // bad usage, or a file, scenario or task that is wrong
-  unsupported = 64, // well formed, but this program cannot run it; axes that need not run it still answer
+  failed = 1,        // the operation failed: I/O, full disk, out of memory, interrupted
+  bad_input = 2,     // bad usage, or a file, scenario or task that is wrong
+  unsupported = 64,  // well formed, but this program cannot run it; axes that need not run it still answer
 };
 
 struct Error {
@@ -70,12 +70,12 @@ using Status = Result<void>;
 #define BW_CONCAT(a, b) BW_CONCAT_(a, b)
 // BW_TRY(auto x, f()): x = *f(), or return its error.
 #define BW_TRY(declaration, expression) BW_TRY_(BW_CONCAT(bw_try_, __LINE__), declaration, expression)
-#define BW_TRY_(name, declaration, expression)   \
-  auto name = (expression);                      \
-  if (!name) return std::move(name.error());     \
+#define BW_TRY_(name, declaration, expression) \
+  auto name = (expression);                    \
+  if (!name) return std::move(name.error());   \
   declaration = *std::move(name)
 // BW_CHECK(f()): nothing, or return its error.
-#define BW_CHECK(expression)                                                   \
-  do {                                                                         \
+#define BW_CHECK(expression)                                                            \
+  do {                                                                                  \
     if (auto bw_check_ = (expression); !bw_check_) return std::move(bw_check_.error()); \
   } while (0)

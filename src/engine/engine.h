@@ -1,6 +1,6 @@
-// The engine as the layers above see it: load a file, keep sequences, push rows, get logits. BN1 (docs/bn1.md)
-// defines every bit: the answer does not depend on threads, batch, neighbours, prefix sharing or instruction set.
-// In: a gguf::File, token rows. Out: logits [n_vocab] per wanted row, in order.
+// The engine as the layers above see it: load a file, keep sequences, push rows, get logits. BN1
+// (docs/bn1.md) defines every bit: the answer does not depend on threads, batch, neighbours, prefix sharing
+// or instruction set. In: a gguf::File, token rows. Out: logits [n_vocab] per wanted row, in order.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -20,8 +20,8 @@ namespace bw::engine {
 using text::Token;
 
 struct LoadOptions {
-  int n_threads = 0;        // 0: every processor this process may use
-  std::string isa;          // "" = BITWORTH_ISA or the best the machine has; an absent one is an error
+  int n_threads = 0;  // 0: every processor this process may use
+  std::string isa;    // "" = BITWORTH_ISA or the best the machine has; an absent one is an error
   std::function<void(uint64_t done, uint64_t total)> progress;  // bytes; may be empty
 };
 
@@ -30,17 +30,18 @@ class Model {
  public:
   virtual ~Model() = default;
   virtual const model::Spec& spec() const = 0;
-  virtual std::string_view isa() const = 0;   // of the kernel table in use
+  virtual std::string_view isa() const = 0;  // of the kernel table in use
   virtual int n_threads() const = 0;
   virtual uint64_t weight_bytes() const = 0;  // resident bytes of the packed weights
 };
 Result<std::shared_ptr<Model>> load(const gguf::File& file, const LoadOptions& options);
 
 struct ContextOptions {
-  uint32_t n_ctx = 4096;    // most positions a sequence may hold
-  uint32_t n_seq = 1;       // sequences alive at once
-  uint32_t n_batch = 256;   // rows per pass of the graph; changes no bit
-  uint32_t n_logits = 16;   // rows of logits held at once, a pass over the head each; at most n_batch; changes no bit
+  uint32_t n_ctx = 4096;   // most positions a sequence may hold
+  uint32_t n_seq = 1;      // sequences alive at once
+  uint32_t n_batch = 256;  // rows per pass of the graph; changes no bit
+  uint32_t n_logits =
+      16;  // rows of logits held at once, a pass over the head each; at most n_batch; changes no bit
   // KV positions in all sequences together (pages are shared between forks). 0: n_ctx * n_seq.
   uint64_t n_kv = 0;
 };
@@ -50,8 +51,8 @@ struct Row {
   Token token = 0;
   bool wants_logits = false;
 };
-// Called in row order: `row` indexes the span given to forward(); logits [n_vocab] live for the call only. An error
-// ends the forward(). A sink may use another Context, of this Model too, but not its own.
+// Called in row order: `row` indexes the span given to forward(); logits [n_vocab] live for the call only. An
+// error ends the forward(). A sink may use another Context, of this Model too, but not its own.
 using LogitsSink = std::function<Status(size_t row, std::span<const float> logits)>;
 // Stages of the graph, for digests: "embd", "layer0", ..., "norm"; x [n_rows, n_embd].
 using StageSink = std::function<void(std::string_view stage, std::span<const float> x)>;
@@ -59,19 +60,19 @@ using StageSink = std::function<void(std::string_view stage, std::span<const flo
 class Context {
  public:
   virtual ~Context() = default;
-  virtual Result<int> new_sequence() = 0;          // Error when n_seq are alive
+  virtual Result<int> new_sequence() = 0;             // Error when n_seq are alive
   virtual Result<int> fork(int seq, uint32_t n) = 0;  // a new sequence holding the first n positions of seq
-  virtual void truncate(int seq, uint32_t n) = 0;  // forgets positions from n on
+  virtual void truncate(int seq, uint32_t n) = 0;     // forgets positions from n on
   virtual void drop(int seq) = 0;
-  virtual uint32_t length(int seq) const = 0;      // positions held
-  // Appends each row's token to its sequence, at the next position, in order. Rows of several sequences may mix.
-  // On any error every sequence is as it was before the call: a full context, an id outside the vocabulary, no KV
-  // pages left (refused before any work), a value that is not finite (named by layer and site), the sink's own.
-  // Contexts of one Model take turns.
+  virtual uint32_t length(int seq) const = 0;  // positions held
+  // Appends each row's token to its sequence, at the next position, in order. Rows of several sequences may
+  // mix. On any error every sequence is as it was before the call: a full context, an id outside the
+  // vocabulary, no KV pages left (refused before any work), a value that is not finite (named by layer and
+  // site), the sink's own. Contexts of one Model take turns.
   virtual Status forward(std::span<const Row> rows, const LogitsSink& sink) = 0;
   virtual void on_stage(StageSink sink) = 0;
-  virtual uint64_t kv_bytes() const = 0;           // allocated for the cache
-  virtual uint64_t work_bytes() const = 0;         // buffers of a pass
+  virtual uint64_t kv_bytes() const = 0;    // allocated for the cache
+  virtual uint64_t work_bytes() const = 0;  // buffers of a pass
 };
 Result<std::unique_ptr<Context>> make_context(std::shared_ptr<Model> model, const ContextOptions& options);
 
@@ -79,8 +80,8 @@ Result<std::unique_ptr<Context>> make_context(std::shared_ptr<Model> model, cons
 struct MemoryPlan {
   uint64_t weights = 0, kv = 0, work = 0, tables = 0;
   uint64_t total() const { return weights + kv + work + tables; }
-  uint64_t macs_per_token = 0;         // multiply-adds of the products, one token, without attention
-  uint64_t bytes_read_per_token = 0;   // weight bytes a decode step reads
+  uint64_t macs_per_token = 0;        // multiply-adds of the products, one token, without attention
+  uint64_t bytes_read_per_token = 0;  // weight bytes a decode step reads
 };
 Result<MemoryPlan> plan(const gguf::File& file, const ContextOptions& options, int n_threads);
 

@@ -110,7 +110,8 @@ Result<text::Vocab> vocab(const File& f) {
   BW_CHECK(id(f, "eot", n, v.eot));
   BW_CHECK(id(f, "unknown", n, v.unk));
   BW_CHECK(id(f, "padding", n, v.pad));
-  // Files of the Llama 3 family often leave the key away and mean true: llama.cpp's default for that pre-tokenizer.
+  // Files of the Llama 3 family often leave the key away and mean true: llama.cpp's default for that
+  // pre-tokenizer.
   v.add_bos = v.pre == "llama-bpe" && v.bos >= 0;
   BW_CHECK(flag(f, "tokenizer.ggml.add_bos_token", v.add_bos));
   BW_CHECK(flag(f, "tokenizer.ggml.add_eos_token", v.add_eos));

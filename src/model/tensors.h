@@ -24,7 +24,8 @@ struct NormRef {
   const gguf::TensorInfo* weight = nullptr;  // [n_embd], float type
 };
 
-// token_embd: rows are looked up; with tied output it is the head's linear as well, `output` then names its weight.
+// token_embd: rows are looked up; with tied output it is the head's linear as well, `output` then names its
+// weight.
 using TensorTable = Weights<NormRef, LinearRef, LinearRef>;
 
 // Error (unsupported) naming tensor and type for a block type not computed here. The File must outlive the
