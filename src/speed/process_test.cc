@@ -69,7 +69,7 @@ TEST(Process, the_child_dies_with_its_parent) {
   const pid_t parent = ::fork();
   ASSERT_GE(parent, 0);
   if (parent == 0) {
-    (void)sh("echo $$ >&3; exec sleep 600", "", [&](std::string_view pid) {
+    (void)sh("echo $$ >&3; exec sleep 15", "", [&](std::string_view pid) {
       [[maybe_unused]] const ssize_t n = ::write(pipe_fds[1], pid.data(), pid.size());
       ::kill(::getpid(), SIGKILL);
     });
