@@ -12,6 +12,7 @@ record() { printf '%s\t%s\t%s\n' "$1" "$2" "${3:-}" >>"$results/$part.tsv"; }
 programs() {
   local preset=$1 pattern=""
   shift
+  rm -rf "${results:?}/$preset"
   mkdir -p "$results/$preset"
   if [ $# -gt 0 ]; then pattern="^($(IFS='|'; echo "$*"))\$"; fi
   GTEST_OUTPUT="xml:$results/$preset/" GTEST_COLOR=no ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 \
