@@ -67,6 +67,8 @@ void InFile::forget(uint64_t offset, uint64_t n) const {
 }
 
 Result<OutFile> OutFile::create(const std::string& path) {
+  if (std::error_code ec; std::filesystem::is_directory(path, ec))
+    return bad_input(fmt::format("{}: is a folder, expected the name of a file to write", path));
   std::string temporary = fmt::format("{}.tmp.{}", path, ::getpid());
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd < 0) return os_error(path, "cannot create", "choose a folder that exists and can be written to");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -161,8 +162,17 @@ int program(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    const int code = app.exit(e);
-    return code == 0 ? 0 : 2;
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
+    const bool unknown_command = argc > 1 && argv[1][0] != '-' &&
+                                 std::none_of(commands.begin(), commands.end(),
+                                              [&](const CLI::App* c) { return c->get_name() == argv[1]; });
+    if (unknown_command)
+      return complain(
+          bad_input(fmt::format("no command is called '{}'", argv[1]), "bitworth --help lists them"));
+    return complain(bad_input(e.what(), argc > 1 && argv[1][0] != '-'
+                                            ? fmt::format("bitworth {} --help", argv[1])
+                                            : "bitworth --help"));
   }
   try {
     return shared.chosen ? shared.chosen() : 2;

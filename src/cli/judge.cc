@@ -103,7 +103,9 @@ int run(const Shared& shared, const Options& o) {
   progress.clear();
   if (!judged) {
     Error e = judged.error();
-    if (interrupted()) e.next = "what was finished is saved: run the same command with --resume";
+    if (interrupted())
+      e = failed("judge: interrupted", "what was finished is saved in " + record::default_store_path() +
+                                           ": run the same command with --resume");
     return complain(e);
   }
   const std::string json = record::to_json(*judged);

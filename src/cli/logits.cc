@@ -52,7 +52,7 @@ int run(const Shared& shared, const Options& o) {
     return complain(
         bad_input("logits: neither --sha256 nor --out was given", "add --sha256, or --out logits.bin"));
   if (o.prompt.empty() == o.tokens_path.empty())
-    return complain(bad_input("logits: give exactly one of --prompt and --tokens"));
+    return complain(bad_input("logits: expected one prompt that is not empty, by --prompt or by --tokens"));
   auto file = open_named(o.path);
   if (!file) return complain(file.error());
   std::vector<text::Token> ids;
@@ -65,14 +65,15 @@ int run(const Shared& shared, const Options& o) {
     if (!tokenizer) return complain(tokenizer.error());
     ids = tokenizer->encode(o.prompt, text::Tokenizer::Special::parse, text::Tokenizer::Bos::as_declared);
   }
-  engine::LoadOptions load;
-  load.n_threads = o.threads;
-  auto model = load_with_progress(shared, *file, load);
-  if (!model) return complain(model.error());
   engine::ContextOptions options;
   options.n_ctx = static_cast<uint32_t>(ids.size());
   options.n_batch = o.batch;
   options.n_logits = 64;  // every row wants its logits: larger blocks read the head less often
+  if (const Status s = fits(*file, options, o.threads); !s) return complain(s.error());
+  engine::LoadOptions load;
+  load.n_threads = o.threads;
+  auto model = load_with_progress(shared, *file, load);
+  if (!model) return complain(model.error());
   auto context = engine::make_context(*model, options);
   if (!context) return complain(context.error());
   auto sequence = (*context)->new_sequence();

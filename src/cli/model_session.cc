@@ -1,6 +1,9 @@
 #include "cli/model_session.h"
 
+#include <fmt/format.h>
+
 #include "gguf/vocab.h"
+#include "memory/memory.h"
 
 namespace bw::cli {
 
@@ -18,6 +21,16 @@ Result<Readable> open_readable(const std::string& path_or_name) {
 Result<text::Tokenizer> tokenizer_of(const gguf::File& file) {
   BW_TRY(text::Vocab vocab, gguf::vocab(file));
   return text::Tokenizer::make(std::move(vocab));
+}
+
+Status fits(const gguf::File& file, const engine::ContextOptions& options, int n_threads) {
+  BW_TRY(const memory::MemoryReport plan, memory::plan(file, options, n_threads));
+  if (!plan.planned.known() || !plan.limit.known() || plan.planned.value <= plan.limit.value) return {};
+  return bad_input(
+      fmt::format("{}: needs {} with a context of {} (weights {}, KV cache {}), this host has {} ({})",
+                  file.path, bytes_text(plan.planned.value), options.n_ctx, bytes_text(plan.weights.value),
+                  bytes_text(plan.kv.value), bytes_text(plan.limit.value), plan.limit.reason),
+      "a shorter context or a smaller file; `bitworth plan` shows the sum");
 }
 
 Result<std::shared_ptr<engine::Model>> load_with_progress(const Shared& shared, const gguf::File& file,

@@ -18,6 +18,8 @@ struct Readable {
   text::Tokenizer tokenizer;
 };
 Result<Readable> open_readable(const std::string& path_or_name);
+// Refuses, with the arithmetic, what would not fit into this host's memory limit; before anything is loaded.
+Status fits(const gguf::File& file, const engine::ContextOptions& options, int n_threads);
 Result<std::shared_ptr<engine::Model>> load_with_progress(const Shared& shared, const gguf::File& file,
                                                           engine::LoadOptions options);
 

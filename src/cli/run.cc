@@ -58,17 +58,18 @@ int run(const Shared& shared, const Options& o) {
       request.stop.push_back(static_cast<text::Token>(id));
   request.max_tokens = o.max_tokens;
   request.sampler = o.sampler;
+  engine::ContextOptions options;
+  options.n_ctx = o.n_ctx ? o.n_ctx : static_cast<uint32_t>(request.prompt.size()) + o.max_tokens;
+  options.n_logits = 1;
+  if (const Status s = fits(file, options, o.threads); !s) return complain(s.error());
   engine::LoadOptions load;
   load.n_threads = o.threads;
   auto model = load_with_progress(shared, file, load);
   if (!model) return complain(model.error());
-  engine::ContextOptions options;
-  options.n_ctx = o.n_ctx ? o.n_ctx : static_cast<uint32_t>(request.prompt.size()) + o.max_tokens;
   if (request.prompt.size() >= options.n_ctx)
     return complain(bad_input(
         fmt::format("run: the prompt has {} tokens, --ctx holds {}", request.prompt.size(), options.n_ctx),
         "raise --ctx, or shorten the prompt; nothing is ever cut silently"));
-  options.n_logits = 1;
   auto context = engine::make_context(*model, options);
   if (!context) return complain(context.error());
   catch_interrupts();
@@ -91,6 +92,7 @@ int run(const Shared& shared, const Options& o) {
   if (!shared.json) {
     std::fwrite(all.data() + printed, 1, all.size() - printed, stdout);
     fmt::print("\n");
+    std::fflush(stdout);  // before the line on stderr
   }
   const double first = 1e-9 * double(c.ns_first), rest = 1e-9 * double(c.ns_total - c.ns_first);
   if (shared.json) {

@@ -26,6 +26,8 @@ int run(const Shared& shared, const Options& o) {
     if (!read) return complain(read.error());
     input = *read;
   }
+  if (input.empty())
+    return complain(bad_input("tokenize: there is no text", "give some with --prompt or --file"));
   std::vector<text::Token> ids;
   if (o.chat) {
     auto chat = text::chat_tokens(tokenizer, {{"user", input}}, true);

@@ -312,7 +312,7 @@ Result<CostReport> price(const Deployment& r, const Deployment& c, const Declare
   if (!first_accepted) {
     out.rule = Rule::cannot_tell;
     out.why = "the reference is accepted on no item, so there is nothing that could move";
-  } else if (share > limit) {
+  } else if (share > limit && low > limit) {
     out.rule = Rule::moved;
     out.why = shares;
   } else if (out.money_judged && out.added_cost_per_month.value > out.saved_value_per_month.value) {
@@ -320,6 +320,10 @@ Result<CostReport> price(const Deployment& r, const Deployment& c, const Declare
     out.why =
         fmt::format("{} {} more a month are paid for {} {} saved", number(out.added_cost_per_month.value),
                     costs.currency, number(out.saved_value_per_month.value), costs.currency);
+  } else if (share > limit) {  // seen above the limit, and chance alone could have put it there
+    out.rule = Rule::cannot_tell;
+    out.why =
+        fmt::format("{}; {} items leave it anywhere from {:.1f} to {:.1f}", shares, n, 100 * low, 100 * high);
   } else {
     out.rule = Rule::not_moved;
     out.why = shares;

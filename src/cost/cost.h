@@ -84,9 +84,9 @@ struct CostReport {
   std::string why;            // one sentence for the report
 };
 // Cost of an output = (machine + review) x attempts + hand-over share x hand-over + silent share x wrong
-// answer. moved: two_extra_share > max_moved_share, or money_judged and added cost a month > saved value a
-// month. cannot_tell: the reference is accepted on no item, so there is nothing that could move. Refused: an
-// empty list, lists of different lengths, costs that validate() refuses.
+// answer. moved: all of two_extra_share's interval > max_moved_share, or money_judged and added cost a month
+// > saved value a month. cannot_tell: the reference is accepted on no item, so there is nothing that could
+// move. Refused: an empty list, lists of different lengths, costs that validate() refuses.
 Result<CostReport> price(const Deployment& reference, const Deployment& candidate,
                          const DeclaredCosts& costs);
 

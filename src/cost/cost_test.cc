@@ -123,7 +123,10 @@ TEST(Rule, a_share_exactly_at_the_limit_does_not_exceed_it) {
   costs.outputs_per_month = declared(0, "outputs/month");
   EXPECT_EQ(price(r, c, costs)->rule, Rule::not_moved);  // 1 in 20 = 0.05
   c.retried[4] = {3, false, true};
-  EXPECT_EQ(price(r, c, costs)->rule, Rule::moved);
+  EXPECT_EQ(price(r, c, costs)->rule, Rule::cannot_tell)
+      << "2 in 20 is above 0.05, and chance alone could do it";
+  for (size_t i = 5; i < 9; ++i) c.retried[i] = {3, false, true};
+  EXPECT_EQ(price(r, c, costs)->rule, Rule::moved) << "6 in 20: all of the interval is above 0.05";
 }
 
 TEST(Rule, at_the_break_even_price_both_sides_are_equal) {

@@ -217,13 +217,14 @@ Document build(const json& j) {
   const json& scenario = j.at("scenario");
   d.title = fmt::format("Is it worth it? Scenario {}", scenario.at("name").get<std::string>());
   d.blocks.push_back(Heading{1, d.title});
-  std::string intro = scenario.at("purpose");
+  d.blocks.push_back(Paragraph{scenario.at("purpose")});
+  std::string intro;
   if (!j.at("reference").is_null()) {
     const json& r = j["reference"];
-    intro += fmt::format("{}Reference: {}, {} a weight.", intro.empty() ? "" : " ",
-                         r.at("name").get<std::string>(), show_short(r.at("bits_per_weight")));
+    intro += fmt::format("Reference: {}, {} a weight.", r.at("name").get<std::string>(),
+                         show_short(r.at("bits_per_weight")));
   } else {
-    intro += fmt::format("{}No reference: degradation is unknown.", intro.empty() ? "" : " ");
+    intro += "No reference: degradation is unknown.";
   }
   d.blocks.push_back(Paragraph{intro});
   for (const json& c : j.at("candidates")) summary(d, c);

@@ -122,7 +122,7 @@ constexpr Word words[] = {
     {"extra_attempts", "extra attempts"},
     {"two_extra_share", "items with 2 or more extra"},
     {"max_moved_share", "limit of that share"},
-    {"cost_reference", "cost of an accepted output, ref."},
+    {"cost_reference", "cost of an output, reference"},
     {"cost_candidate", "cost of an accepted output"},
 };
 
