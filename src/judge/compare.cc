@@ -257,43 +257,43 @@ class Comparer {
       return "divergence/" + sha256_hex(fmt::format("BN1 {} {} {} {}", reference_->deployment.digest,
                                                     l.deployment.digest, path, options.n_chunks));
     };
-    std::vector<Loaded*> todo;
+    std::vector<Loaded*> pending;
     for (Loaded* l : with) {
       const auto saved = run_.services.store->find(key(*l));
       auto d = saved ? quality::divergence_from_json(*saved) : Result<quality::Divergence>(failed(""));
       if (!d) {
-        todo.push_back(l);
+        pending.push_back(l);
         continue;
       }
       divergences_[l->subject] = *std::move(d);
       ++run_.n_reused;
     }
-    if (todo.empty()) return {};
+    if (pending.empty()) return {};
     const text::Tokenizer& tokenizer = *reference_->tokenizer;
     const text::Vocab& vocab = tokenizer.vocab();
     options.bos = vocab.add_bos ? vocab.bos : -1;
     options.n_threads = run_.judgement.host.n_threads;
     options.cancel = run_.services.cancel;
     options.progress = [&](uint64_t done, uint64_t total) {
-      run_.progress(
-          "compare",
-          fmt::format("divergence of {}", todo.size() == 1 ? todo[0]->subject->name() : "all candidates"),
-          total ? static_cast<double>(done) / static_cast<double>(total) : -1);
+      run_.progress("compare",
+                    fmt::format("divergence of {}",
+                                pending.size() == 1 ? pending[0]->subject->name() : "all candidates"),
+                    total ? static_cast<double>(done) / static_cast<double>(total) : -1);
     };
     const auto tokens = quality::first_tokens(tokenizer, text, size_t{options.n_chunks} * kChunk);
     std::vector<engine::Context*> contexts;
-    contexts.reserve(todo.size());
-    for (Loaded* l : todo) contexts.push_back(l->context.get());
+    contexts.reserve(pending.size());
+    for (Loaded* l : pending) contexts.push_back(l->context.get());
     auto all = quality::divergence(*reference_->context, contexts, tokens, options);
     BW_CHECK(run_.go_on());
     if (!all) {
-      for (Loaded* l : todo) l->subject->candidate->degradation.divergence_unknown = all.error().what;
+      for (Loaded* l : pending) l->subject->candidate->degradation.divergence_unknown = all.error().what;
       run_.limit("divergence: " + all.error().what);
       return {};
     }
-    for (size_t i = 0; i < todo.size(); ++i) {
-      BW_CHECK(run_.services.store->save(key(*todo[i]), quality::to_json((*all)[i])));
-      divergences_[todo[i]->subject] = std::move((*all)[i]);
+    for (size_t i = 0; i < pending.size(); ++i) {
+      BW_CHECK(run_.services.store->save(key(*pending[i]), quality::to_json((*all)[i])));
+      divergences_[pending[i]->subject] = std::move((*all)[i]);
     }
     return {};
   }
