@@ -62,33 +62,7 @@ inline void prefetch(const std::byte* p, size_t n_bytes, size_t ahead) {
 #include "kernels/avx512_float.inc"
 }  // namespace
 
-void product(const Packed& w, uint32_t panel0, uint32_t panel1, const Acts& a, float* y, size_t ldy) {
-  using quant::Type;
-  const Output out{w, y, ldy};
-  switch (w.type) {
-    case Type::F32:
-      return product_float<Type::F32>(out, panel0, panel1, a);
-    case Type::F16:
-      return product_float<Type::F16>(out, panel0, panel1, a);
-    case Type::BF16:
-      return product_float<Type::BF16>(out, panel0, panel1, a);
-    case Type::Q4_0:
-      return product_32<Type::Q4_0>(out, panel0, panel1, a);
-    case Type::Q4_1:
-      return product_32<Type::Q4_1>(out, panel0, panel1, a);
-    case Type::Q5_0:
-      return product_32<Type::Q5_0>(out, panel0, panel1, a);
-    case Type::Q5_1:
-      return product_32<Type::Q5_1>(out, panel0, panel1, a);
-    case Type::Q8_0:
-      return product_32<Type::Q8_0>(out, panel0, panel1, a);
-    case Type::Q4_K:
-      return product_256<Q4K>(out, panel0, panel1, a);
-    case Type::Q6_K:
-      return product_256<Q6K>(out, panel0, panel1, a);
-  }
-}
-
+#include "kernels/vector_product.inc"
 }  // namespace bw::kernels::avx512
 BW_TARGET_END
 #endif
