@@ -19,19 +19,25 @@ float exp_of(float x) {
 }
 
 std::vector<float> oracle(const std::vector<float>& q, const std::vector<float>& k,
-                          const std::vector<float>& v, uint32_t head_dim, uint32_t n_valid, float scale) {
+                          const std::vector<float>& v, uint32_t head_dim, uint32_t n_valid, float scale,
+                          uint32_t first_valid) {
   std::vector<float> out(head_dim);
   float big_m = 0, big_l = 0;
   for (uint32_t start = 0; start < n_valid; start += 256) {
     const uint32_t n = std::min(256u, n_valid - start);
+    const auto valid = [&](uint32_t j) { return start + j >= first_valid; };
+    if (!valid(n - 1)) continue;
     std::vector<float> s(n), o(head_dim), lane(32);
+    float m = -INFINITY;
     for (uint32_t j = 0; j < n; ++j) {
+      if (!valid(j)) continue;
       float dot = 0;
       for (uint32_t i = 0; i < head_dim; ++i) dot = std::fma(q[i], k[size_t(start + j) * head_dim + i], dot);
       s[j] = dot * scale;
+      m = std::max(m, s[j]);
     }
-    const float m = *std::max_element(s.begin(), s.end());
     for (uint32_t j = 0; j < n; ++j) {
+      if (!valid(j)) continue;
       s[j] = exp_of(s[j] - m);
       lane[j % 32] += s[j];
       for (uint32_t i = 0; i < head_dim; ++i)
@@ -39,7 +45,7 @@ std::vector<float> oracle(const std::vector<float>& q, const std::vector<float>&
     }
     for (uint32_t w = 16; w > 0; w /= 2)
       for (uint32_t l = 0; l < w; ++l) lane[l] += lane[l + w];
-    if (start == 0) {
+    if (start / 256 == first_valid / 256) {
       big_m = m;
       big_l = lane[0];
       out = o;
@@ -59,6 +65,15 @@ struct Cache {
   std::vector<std::vector<uint16_t>> k, v;
   std::vector<const uint16_t*> k_chunks, v_chunks;
   std::vector<float> k_rounded, v_rounded;
+  // Keys and values before `first` become NaNs; chunks wholly before it are not there at all.
+  void poison_before(uint32_t first, uint32_t head_dim) {
+    const uint32_t c = first / kv_chunk;
+    std::fill_n(k_chunks.begin(), c, nullptr);
+    std::fill_n(v_chunks.begin(), c, nullptr);
+    std::fill_n(v[c].begin(), size_t(first % kv_chunk) * head_dim, uint16_t(0x7E00));
+    for (uint32_t j = 0; j < first % kv_chunk; ++j)
+      for (uint32_t i = 0; i < head_dim; ++i) k[c][(j / 16 * head_dim + i) * 16 + j % 16] = 0x7E00;
+  }
 };
 
 Cache fill(const Table& table, uint32_t n, uint32_t head_dim, float spread, Random& rng) {
@@ -85,12 +100,12 @@ Cache fill(const Table& table, uint32_t n, uint32_t head_dim, float spread, Rand
   return cache;
 }
 
-void check(uint32_t n_rep, uint32_t head_dim, uint32_t n_valid, float spread) {
+void check(uint32_t n_rep, uint32_t head_dim, uint32_t n_valid, float spread, uint32_t first_valid = 0) {
   const uint64_t seed = Random{}.state + n_rep * 1000003 + head_dim * 7919 + n_valid;
   std::vector<float> want;
   for (const Table* table : runnable_tables()) {
     Random rng{seed};
-    const Cache cache = fill(*table, n_valid + 5, head_dim, spread, rng);
+    Cache cache = fill(*table, n_valid + 5, head_dim, spread, rng);
     std::vector<float> q(size_t(n_rep) * head_dim), got(q.size() + 1, 7.0f);
     std::vector<float> scratch(attend_scratch(n_rep, head_dim) + 1, 9.0f);
     for (float& x : q) x = rng.unit() * spread;
@@ -98,15 +113,19 @@ void check(uint32_t n_rep, uint32_t head_dim, uint32_t n_valid, float spread) {
     if (want.empty()) {
       for (uint32_t r = 0; r < n_rep; ++r) {
         const std::vector<float> one(q.begin() + r * head_dim, q.begin() + (r + 1) * head_dim);
-        for (const float x : oracle(one, cache.k_rounded, cache.v_rounded, head_dim, n_valid, scale))
+        for (const float x :
+             oracle(one, cache.k_rounded, cache.v_rounded, head_dim, n_valid, scale, first_valid))
           want.push_back(x);
       }
     }
-    const Attend a{q.data(), n_rep,          head_dim,  cache.k_chunks.data(), cache.v_chunks.data(), n_valid,
-                   scale,    scratch.data(), got.data()};
+    cache.poison_before(first_valid, head_dim);
+    const Attend a{
+        q.data(),       n_rep,      head_dim,   cache.k_chunks.data(), cache.v_chunks.data(), n_valid, scale,
+        scratch.data(), got.data(), first_valid};
     ASSERT_TRUE(table->attend_f16(a)) << table->name;
     ASSERT_EQ(first_difference(got.data(), want.data(), want.size()), -1)
-        << table->name << " n_rep " << n_rep << " head_dim " << head_dim << " n_valid " << n_valid;
+        << table->name << " n_rep " << n_rep << " head_dim " << head_dim << " keys " << first_valid << " to "
+        << n_valid;
     ASSERT_EQ(got.back(), 7.0f);
     ASSERT_EQ(scratch.back(), 9.0f) << table->name << " wrote beyond its scratch";
   }
@@ -124,6 +143,13 @@ TEST(Attend, every_table_gives_the_oracles_bits_for_any_count_of_heads_and_their
 
 TEST(Attend, every_table_merges_chunks_in_order_where_maxima_rise_fall_and_underflow) {
   for (const float spread : {0.1f, 3.0f, 30.0f}) check(7, 32, 1030, spread);
+}
+
+TEST(Attend, keys_before_the_window_are_neither_read_nor_tested_wherever_it_begins) {
+  for (uint32_t first = 0; first < 290; first += first < 36 || (first > 250 && first < 262) ? 1 : 9)
+    check(3, 40, 290, 2.0f, first);
+  for (const uint32_t width : {1u, 2u, 15u, 16u, 17u, 31u, 33u, 255u, 256u, 257u, 512u, 700u})
+    for (const uint32_t n_valid : {1024u, 1025u, 1040u, 1057u}) check(4, 64, n_valid, 1.0f, n_valid - width);
 }
 
 TEST(Attend, a_score_that_overflows_is_reported_and_one_beyond_the_valid_keys_is_not_looked_at) {

@@ -47,17 +47,18 @@ enum class Glu { silu, gelu };
 // A chunk holds kv_chunk positions of one KV head, f16 [kv_chunk * head_dim], 64-byte aligned; chunks[c] are
 // for positions 256c... A V chunk is row-major [kv_chunk, head_dim], written by store_f16. A K chunk is
 // written by store_k only: [kv_chunk / 16][head_dim][16], 16 positions interleaved, so that 16 dot products
-// run side by side. Whoever copies part of a page copies whole chunks. Positions at and after n_valid may
-// hold anything.
+// run side by side. Whoever copies part of a page copies whole chunks. Positions before first_valid, and at
+// and after n_valid, may hold anything; chunks wholly before first_valid are not read.
 struct Attend {
   const float* q = nullptr;  // [n_rep, head_dim] after RoPE
   uint32_t n_rep = 1, head_dim = 0;
   const uint16_t* const* k_chunks = nullptr;  // [n_chunks] pointers to K chunks
   const uint16_t* const* v_chunks = nullptr;
-  uint32_t n_valid = 0;  // keys 0 .. n_valid-1 are attended (the row's own position + 1)
+  uint32_t n_valid = 0;  // keys first_valid .. n_valid-1 are attended (the row's own position + 1)
   float scale = 0;
   float* scratch = nullptr;  // attend_scratch(n_rep, head_dim) floats
   float* out = nullptr;      // [n_rep, head_dim]
+  uint32_t first_valid = 0;  // below n_valid; keys before it are outside the window
 };
 size_t attend_scratch(uint32_t n_rep, uint32_t head_dim);
 

@@ -21,19 +21,19 @@ bool is_non_finite(float x) {
   return (std::bit_cast<uint32_t>(x) & 0x7F800000u) == 0x7F800000u;
 }
 
-// Scores of the first n keys of a chunk, turned into p in place: m = their maximum, l = the sum of p.
-bool chunk_weights(const Attend& a, const float* q, const uint16_t* k, uint32_t n, float* p, float* m,
-                   float* l) {
-  for (uint32_t j = 0; j < n; ++j) {
+// Scores of keys from .. n-1 of a chunk, turned into p in place: m = their maximum, l = the sum of p.
+bool chunk_weights(const Attend& a, const float* q, const uint16_t* k, uint32_t from, uint32_t n, float* p,
+                   float* m, float* l) {
+  for (uint32_t j = from; j < n; ++j) {
     const uint16_t* key = k + size_t(j / 16) * a.head_dim * 16 + j % 16;
     float dot = 0;
     for (uint32_t i = 0; i < a.head_dim; ++i) dot = fma_exact(q[i], quant::half_to_float(key[16 * i]), dot);
     p[j] = dot * a.scale;
     if (is_non_finite(p[j])) return false;
-    if (j == 0 || p[j] > *m) *m = p[j];
+    if (j == from || p[j] > *m) *m = p[j];
   }
   float lane[32] = {};
-  for (uint32_t j = 0; j < n; ++j) {
+  for (uint32_t j = from; j < n; ++j) {
     p[j] = exp_bn1(p[j] - *m);
     lane[j % 32] = lane[j % 32] + p[j];
   }
@@ -50,17 +50,19 @@ bool attend_f16(const Attend& a) {
     const float* q = a.q + size_t(head) * a.head_dim;
     float* out = a.out + size_t(head) * a.head_dim;
     float max = 0, sum = 0;
-    for (uint32_t start = 0; start < a.n_valid; start += kv_chunk) {
+    const uint32_t first = a.first_valid / kv_chunk * kv_chunk;  // chunks before it have no valid key
+    for (uint32_t start = first; start < a.n_valid; start += kv_chunk) {
+      const uint32_t from = a.first_valid > start ? a.first_valid - start : 0;
       const uint32_t n = a.n_valid - start < kv_chunk ? a.n_valid - start : kv_chunk;
       const uint16_t* v = a.v_chunks[start / kv_chunk];
       float m = 0, l = 0;
-      if (!chunk_weights(a, q, a.k_chunks[start / kv_chunk], n, p, &m, &l)) return false;
+      if (!chunk_weights(a, q, a.k_chunks[start / kv_chunk], from, n, p, &m, &l)) return false;
       for (uint32_t i = 0; i < a.head_dim; ++i) {
         o[i] = 0;
-        for (uint32_t j = 0; j < n; ++j)
+        for (uint32_t j = from; j < n; ++j)
           o[i] = fma_exact(p[j], quant::half_to_float(v[size_t(j) * a.head_dim + i]), o[i]);
       }
-      if (start == 0) {
+      if (start == first) {
         max = m;
         sum = l;
         for (uint32_t i = 0; i < a.head_dim; ++i) out[i] = o[i];
