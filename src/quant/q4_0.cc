@@ -9,21 +9,21 @@
 namespace bw::quant {
 namespace {
 
-constexpr size_t bytes = 18;
-
-void decode(const std::byte* src, size_t n_blocks, float* out) {
-  for (size_t b = 0; b < n_blocks; b++, src += bytes, out += 32) {
-    const float d = load_half(src);
+struct Q4_0 {
+  static constexpr uint32_t block = 32, bytes = 18, sub = 32;
+  static constexpr bool has_min = false;
+  static void integers(const std::byte* src, Integers& v) {
+    v.d = load_half(src);
     for (int j = 0; j < 16; j++) {
-      const int v = static_cast<int>(src[2 + j]);
-      out[j] = d * static_cast<float>((v & 15) - 8);
-      out[j + 16] = d * static_cast<float>((v >> 4) - 8);
+      const int both = load_u8(src + 2 + j);
+      v.q[j] = static_cast<int8_t>((both & 15) - 8);
+      v.q[j + 16] = static_cast<int8_t>((both >> 4) - 8);
     }
   }
-}
+};
 
 void encode(const float* x, size_t n_blocks, std::byte* dst) {
-  for (size_t b = 0; b < n_blocks; b++, x += 32, dst += bytes) {
+  for (size_t b = 0; b < n_blocks; b++, x += 32, dst += Q4_0::bytes) {
     const float d = signed_peak(x, 32) / -8.0f;
     const float id = inverse(d);
     store_half(dst, d);
@@ -35,5 +35,5 @@ void encode(const float* x, size_t n_blocks, std::byte* dst) {
 }
 
 }  // namespace
-BW_CODEC(Q4_0, decode, encode);
+BW_BLOCK_CODEC(Q4_0, Q4_0, encode);
 }  // namespace bw::quant

@@ -9,21 +9,22 @@
 namespace bw::quant {
 namespace {
 
-constexpr size_t bytes = 20;
-
-void decode(const std::byte* src, size_t n_blocks, float* out) {
-  for (size_t b = 0; b < n_blocks; b++, src += bytes, out += 32) {
-    const float d = load_half(src), m = load_half(src + 2);
+struct Q4_1 {
+  static constexpr uint32_t block = 32, bytes = 20, sub = 32;
+  static constexpr bool has_min = true;
+  static void integers(const std::byte* src, Integers& v) {
+    v.d = load_half(src);
+    v.m = load_half(src + 2);
     for (int j = 0; j < 16; j++) {
-      const int v = static_cast<int>(src[4 + j]);
-      out[j] = d * static_cast<float>(v & 15) + m;
-      out[j + 16] = d * static_cast<float>(v >> 4) + m;
+      const int both = load_u8(src + 4 + j);
+      v.q[j] = static_cast<int8_t>(both & 15);
+      v.q[j + 16] = static_cast<int8_t>(both >> 4);
     }
   }
-}
+};
 
 void encode(const float* x, size_t n_blocks, std::byte* dst) {
-  for (size_t b = 0; b < n_blocks; b++, x += 32, dst += bytes) {
+  for (size_t b = 0; b < n_blocks; b++, x += 32, dst += Q4_1::bytes) {
     const Extent e = extent(x, 32);
     const float d = (e.max - e.min) / 15.0f;
     const float id = inverse(d);
@@ -38,5 +39,5 @@ void encode(const float* x, size_t n_blocks, std::byte* dst) {
 }
 
 }  // namespace
-BW_CODEC(Q4_1, decode, encode);
+BW_BLOCK_CODEC(Q4_1, Q4_1, encode);
 }  // namespace bw::quant

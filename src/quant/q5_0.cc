@@ -10,23 +10,22 @@
 namespace bw::quant {
 namespace {
 
-constexpr size_t bytes = 22;
-
-void decode(const std::byte* src, size_t n_blocks, float* out) {
-  for (size_t b = 0; b < n_blocks; b++, src += bytes, out += 32) {
-    const float d = load_half(src);
+struct Q5_0 {
+  static constexpr uint32_t block = 32, bytes = 22, sub = 32;
+  static constexpr bool has_min = false;
+  static void integers(const std::byte* src, Integers& v) {
+    v.d = load_half(src);
     const uint32_t h = load_u32(src + 2);
     for (int j = 0; j < 16; j++) {
-      const uint32_t v = static_cast<uint32_t>(src[6 + j]);
-      const uint32_t low = (v & 15) | (h >> j & 1) << 4, high = v >> 4 | (h >> (j + 16) & 1) << 4;
-      out[j] = d * static_cast<float>(static_cast<int>(low) - 16);
-      out[j + 16] = d * static_cast<float>(static_cast<int>(high) - 16);
+      const uint32_t both = static_cast<uint32_t>(src[6 + j]);
+      v.q[j] = static_cast<int8_t>(((both & 15) | (h >> j & 1) << 4) - 16);
+      v.q[j + 16] = static_cast<int8_t>((both >> 4 | (h >> (j + 16) & 1) << 4) - 16);
     }
   }
-}
+};
 
 void encode(const float* x, size_t n_blocks, std::byte* dst) {
-  for (size_t b = 0; b < n_blocks; b++, x += 32, dst += bytes) {
+  for (size_t b = 0; b < n_blocks; b++, x += 32, dst += Q5_0::bytes) {
     const float d = signed_peak(x, 32) / -16.0f;
     const float id = inverse(d);
     store_half(dst, d);
@@ -41,5 +40,5 @@ void encode(const float* x, size_t n_blocks, std::byte* dst) {
 }
 
 }  // namespace
-BW_CODEC(Q5_0, decode, encode);
+BW_BLOCK_CODEC(Q5_0, Q5_0, encode);
 }  // namespace bw::quant

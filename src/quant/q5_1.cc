@@ -10,23 +10,23 @@
 namespace bw::quant {
 namespace {
 
-constexpr size_t bytes = 24;
-
-void decode(const std::byte* src, size_t n_blocks, float* out) {
-  for (size_t b = 0; b < n_blocks; b++, src += bytes, out += 32) {
-    const float d = load_half(src), m = load_half(src + 2);
+struct Q5_1 {
+  static constexpr uint32_t block = 32, bytes = 24, sub = 32;
+  static constexpr bool has_min = true;
+  static void integers(const std::byte* src, Integers& v) {
+    v.d = load_half(src);
+    v.m = load_half(src + 2);
     const uint32_t h = load_u32(src + 4);
     for (int j = 0; j < 16; j++) {
-      const uint32_t v = static_cast<uint32_t>(src[8 + j]);
-      const uint32_t low = (v & 15) | (h >> j & 1) << 4, high = v >> 4 | (h >> (j + 16) & 1) << 4;
-      out[j] = d * static_cast<float>(low) + m;
-      out[j + 16] = d * static_cast<float>(high) + m;
+      const uint32_t both = static_cast<uint32_t>(src[8 + j]);
+      v.q[j] = static_cast<int8_t>((both & 15) | (h >> j & 1) << 4);
+      v.q[j + 16] = static_cast<int8_t>(both >> 4 | (h >> (j + 16) & 1) << 4);
     }
   }
-}
+};
 
 void encode(const float* x, size_t n_blocks, std::byte* dst) {
-  for (size_t b = 0; b < n_blocks; b++, x += 32, dst += bytes) {
+  for (size_t b = 0; b < n_blocks; b++, x += 32, dst += Q5_1::bytes) {
     const Extent e = extent(x, 32);
     const float d = (e.max - e.min) / 31.0f;
     const float id = inverse(d);
@@ -44,5 +44,5 @@ void encode(const float* x, size_t n_blocks, std::byte* dst) {
 }
 
 }  // namespace
-BW_CODEC(Q5_1, decode, encode);
+BW_BLOCK_CODEC(Q5_1, Q5_1, encode);
 }  // namespace bw::quant

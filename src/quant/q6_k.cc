@@ -11,26 +11,24 @@
 namespace bw::quant {
 namespace {
 
-constexpr size_t bytes = 210;
-
-void decode(const std::byte* src, size_t n_blocks, float* out) {
-  for (size_t b = 0; b < n_blocks; b++, src += bytes) {
-    const float d = load_half(src + 208);
+struct Q6_K {
+  static constexpr uint32_t block = 256, bytes = 210, sub = 16;
+  static constexpr bool has_min = false;
+  static void integers(const std::byte* src, Integers& v) {
+    v.d = load_half(src + 208);
+    for (int j = 0; j < 16; j++) v.scale[j] = static_cast<int16_t>(load_i8(src + 192 + j));
     for (int h = 0; h < 2; h++)
       for (int p = 0; p < 4; p++) {
         const std::byte* ql = src + 64 * h + 32 * (p % 2);
         const std::byte* qh = src + 128 + 32 * h;
-        const std::byte* sc = src + 192 + 8 * h + 2 * p;
         for (int l = 0; l < 32; l++) {
-          const int low = static_cast<int>(ql[l]) >> (p < 2 ? 0 : 4) & 15,
-                    high = static_cast<int>(qh[l]) >> (2 * p) & 3;
-          const float scale = d * static_cast<float>(static_cast<int8_t>(sc[l / 16]));
-          *out++ = scale * static_cast<float>((low | high << 4) - 32);
+          const int low = load_u8(ql + l) >> (p < 2 ? 0 : 4) & 15, high = load_u8(qh + l) >> (2 * p) & 3;
+          v.q[128 * h + 32 * p + l] = static_cast<int8_t>((low | high << 4) - 32);
         }
       }
   }
-}
+};
 
 }  // namespace
-BW_CODEC(Q6_K, decode, nullptr);
+BW_BLOCK_CODEC(Q6_K, Q6_K, nullptr);
 }  // namespace bw::quant

@@ -8,17 +8,17 @@
 namespace bw::quant {
 namespace {
 
-constexpr size_t bytes = 34;
-
-void decode(const std::byte* src, size_t n_blocks, float* out) {
-  for (size_t b = 0; b < n_blocks; b++, src += bytes, out += 32) {
-    const float d = load_half(src);
-    for (int i = 0; i < 32; i++) out[i] = d * static_cast<float>(static_cast<int8_t>(src[2 + i]));
+struct Q8_0 {
+  static constexpr uint32_t block = 32, bytes = 34, sub = 32;
+  static constexpr bool has_min = false;
+  static void integers(const std::byte* src, Integers& v) {
+    v.d = load_half(src);
+    for (int i = 0; i < 32; i++) v.q[i] = static_cast<int8_t>(src[2 + i]);
   }
-}
+};
 
 void encode(const float* x, size_t n_blocks, std::byte* dst) {
-  for (size_t b = 0; b < n_blocks; b++, x += 32, dst += bytes) {
+  for (size_t b = 0; b < n_blocks; b++, x += 32, dst += Q8_0::bytes) {
     const float d = std::fabs(signed_peak(x, 32)) / 127.0f;
     const float id = inverse(d);
     store_half(dst, d);
@@ -35,5 +35,5 @@ void encode(const float* x, size_t n_blocks, std::byte* dst) {
 }
 
 }  // namespace
-BW_CODEC(Q8_0, decode, encode);
+BW_BLOCK_CODEC(Q8_0, Q8_0, encode);
 }  // namespace bw::quant

@@ -14,7 +14,16 @@ std::span<const TypeInfo> all_types() {
   // Codecs are constant-initialised, so this is safe before main() too.
   static const TypeInfo table[] = {
 #define BW_BLOCK_TYPE(name, id, block, bytes, family) \
-  {Type::name, #name, block, bytes, Family::family, codec_##name.decode, codec_##name.encode},
+  {Type::name,                                        \
+   #name,                                             \
+   block,                                             \
+   bytes,                                             \
+   Family::family,                                    \
+   codec_##name.decode,                               \
+   codec_##name.encode,                               \
+   codec_##name.integers,                             \
+   codec_##name.sub,                                  \
+   codec_##name.has_min},
 #include "quant/types.def"
 #undef BW_BLOCK_TYPE
   };

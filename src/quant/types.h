@@ -18,6 +18,13 @@ enum class Type : uint32_t {
 
 enum class Family { f, b32, b256 };
 
+// One block as BN1's products see it: integers after the type's offset, and its scales.
+struct Integers {
+  int8_t q[256];               // [block]
+  int16_t scale[16], min[16];  // 256-blocks: one a sub-block; min only where the type has minima
+  float d, m;                  // m: what Q4_1 and Q5_1 add; dmin of 256-blocks with minima
+};
+
 struct TypeInfo {
   Type type;
   std::string_view name;
@@ -29,6 +36,10 @@ struct TypeInfo {
   void (*decode)(const std::byte* src, size_t n_blocks, float* out);
   // Quantise: x [n_blocks * block] -> dst. nullptr where bitworth has no encoder (yet): callers must say so.
   void (*encode)(const float* x, size_t n_blocks, std::byte* dst);
+  // The integers of one block; only the members its type has are written. nullptr for float types.
+  void (*integers)(const std::byte* block, Integers& out);
+  uint32_t sub;  // values per sub-block with a scale of its own; `block` where there are none
+  bool has_min;
 };
 
 std::span<const TypeInfo> all_types();
