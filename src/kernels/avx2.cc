@@ -1,4 +1,4 @@
-// The avx2 table, all but its products (avx2_product.cc).
+// The avx2 and avxvnni tables, all but their products (avx2_product.cc, avxvnni_product.cc).
 // In, out and bits: kernels.h. The texts are vector_functions.inc and vector_attend.inc, shared with AVX-512.
 #include "kernels/x86_target.h"
 #ifdef BW_X86
@@ -31,8 +31,19 @@ namespace {
 }  // namespace bw::kernels::avx2
 BW_TARGET_END
 
-namespace bw::kernels::avx2 {
-const Table table{"avx2", available, non_finite, act32, act256,    product, rms_norm,
-                  exp,    glu,       add_to,     rope,  store_f16, store_k, attend_f16};
+namespace bw::kernels {
+namespace avx2 {
+namespace {
+constexpr Table with(std::string_view name, bool (*runs)(), decltype(Table::product) products) {
+  return {name, runs, non_finite, act32, act256,    products, rms_norm,
+          exp,  glu,  add_to,     rope,  store_f16, store_k,  attend_f16};
 }
+bool available_vnni() {
+  return available() && has_avxvnni();
+}
+}  // namespace
+constinit const Table table = with("avx2", available, product);
+}  // namespace avx2
+constinit const Table avxvnni::table = avx2::with("avxvnni", avx2::available_vnni, avxvnni::product);
+}  // namespace bw::kernels
 #endif

@@ -17,6 +17,7 @@ constexpr auto all = std::to_array<const Table*>({
     &scalar::table,
 #ifdef BW_X86
     &avx2::table,
+    &avxvnni::table,
     &avx512::table,
 #endif
 });

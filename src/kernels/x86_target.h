@@ -26,6 +26,7 @@
 #endif
 
 #define BW_TARGET_BEGIN_AVX2 BW_TARGET_BEGIN("avx2,fma,f16c")
+#define BW_TARGET_BEGIN_AVXVNNI BW_TARGET_BEGIN("avx2,fma,f16c,avxvnni")
 #define BW_TARGET_BEGIN_AVX512 BW_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
 namespace bw::kernels {
@@ -34,6 +35,12 @@ namespace bw::kernels {
 inline bool has_f16c() {
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c >> 29 & 1u) != 0;
+}
+// CPUID leaf 7.1, EAX bit 4: vpdpbusd in VEX encoding.
+inline bool has_avxvnni() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && a >= 1 &&
+         __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a >> 4 & 1u) != 0;
 }
 
 }  // namespace bw::kernels
