@@ -12,19 +12,29 @@
 //                      bit w of byte 4r+b = bit 4 of value 4w+b of row r
 //       Q4, Q5: 4 lines; low nibbles of line j = word j, high nibbles = word j + 4 (GGUF's own pairing)
 //       Q8_0:   8 lines; line w = word w, int8
-//   Q4_K, record of one block:
-//     [16 f16 d | 16 f16 dmin]                                     64 B
-//     3 lines: GGUF's 12 bytes of six-bit scales and minima as three words (scales_mins in quant terms):
-//       byte j of line 0: scale j | high bits of scale j+4 << 6; of line 1: min j | high bits of min j+4 <<
-//       6; of line 2: low nibble of scale j+4 | low nibble of min j+4 << 4;   j = 0..3
-//     32 lines: line 8g+i: low nibbles = word i of sub-block 2g, high nibbles = word i of sub-block 2g+1
-//   Q6_K, record of two blocks (odd count as above):
-//     [16 f16 d of block 0 | 16 f16 d of block 1]                  64 B
-//     body of block 0, body of block 1, each:
-//       4 lines: byte b of word r of line t = int8 scale of sub-block 4t+b
-//       32 lines of low nibbles and 16 of two-bit highs, GGUF's own bytes: word w = 32n + 8q + i (n < 2, q <
-//       4, i < 8) has its low four bits in line 16n + 8(q & 1) + i, nibble q >> 1, and its two high bits in
-//       high line 8n + i, bits 2q and 2q+1
+//   IQ4_NL: as Q4_0; the nibbles are those of the file, their levels come in when a kernel unpacks them
+//   b256, GGUF's own words, a line each:
+//     Q4_K, Q5_K, Q2_K, IQ4_XS: record of one block
+//       [16 f16 d | 16 f16 dmin]  (IQ4_XS: [16 f16 d | 16 u16 high bits of the scales])    64 B
+//     Q6_K, Q3_K: record of two blocks (odd count as above)
+//       [16 f16 d of block 0 | 16 f16 d of block 1]                                        64 B
+//     and a body a block, word i of it in line i:
+//     Q4_K   3 lines: six-bit scales and minima as three words (scales_and_minima in quant terms):
+//              byte j of line 0: scale j | high bits of scale j+4 << 6; of line 1: min j | high bits of min
+//              j+4 << 6; of line 2: low nibble of scale j+4 | low nibble of min j+4 << 4;   j = 0..3
+//            32 lines: line 8g+i: low nibbles = word i of sub-block 2g, high nibbles = of sub-block 2g+1
+//     Q5_K   3 lines as Q4_K; 8 lines of fifth bits: bit j of line i = word i of sub-block j; 32 lines as
+//     Q4_K Q6_K   4 lines: byte b of word r of line t = int8 scale of sub-block 4t+b
+//            32 lines of low nibbles and 16 of two-bit highs: word w = 32n + 8q + i (n < 2, q < 4, i < 8) has
+//              its low four bits in line 16n + 8(q & 1) + i, nibble q >> 1, and its two high bits in high
+//              line 8n + i, bits 2q and 2q+1
+//     Q2_K   4 lines: byte b of line t = sub-block 4t+b: scale in the low, minimum in the high nibble
+//            16 lines: word w = 32n + 8q + i in line 8n + i, bits 2q and 2q+1
+//     Q3_K   3 lines of six-bit scales (quant/q3_k.cc); 8 lines of third bits: bit 4n + q of line i = bit 2
+//     of
+//              word 32n + 8q + i; 16 lines of low two bits as Q2_K
+//     IQ4_XS 1 line: low four bits of scale j in byte j / 2, nibble j % 2
+//            32 lines: line 4j+i: low nibbles = word i of sub-block j, high nibbles = word i + 4
 //   F32: value k of 16 rows, 64 B.  F16, BF16: value k of 16 rows, 32 B; one odd half line at the end is
 //   padding.
 // The packed size is the file's size, but for an odd count of blocks.
@@ -37,12 +47,42 @@
 namespace bw::kernels {
 
 inline constexpr size_t line = 64;
-inline constexpr uint32_t record_blocks = 2;  // blocks that share a header line in b32 and Q6_K
+inline constexpr uint32_t record_blocks = 2;  // blocks that share a header line in b32, Q6_K and Q3_K
 
-// One b32 type: header bytes of a record, body bytes of a block, what is subtracted from the stored integer.
+// A part of a block in the file, and its place in the panel.
+struct Piece {
+  enum Kind : uint8_t {
+    none,
+    half,    // one f16, checked for finiteness: entry `to` of the header
+    bits16,  // one u16 that is no float: likewise
+    words,   // n four-byte words: lines `to` ... of the body
+    fifths   // 32 bits, bit i of value i: one line of the body, transposed so that bit w is of word w
+  } kind = none;
+  uint8_t n = 1, to = 0;
+};
+
+// Where the parts of any quantised type lie. A block's pieces stand in the file's order.
+struct Layout {
+  uint32_t n_halves = 1;  // header entries a block, 32 bytes each
+  uint32_t blocks = 1;    // of a record
+  uint32_t n_lines = 0;   // of a block's body
+  Piece pieces[5] = {};
+  constexpr size_t header() const { return size_t(n_halves) * blocks * 32; }
+  constexpr size_t body() const { return n_lines * line; }
+  constexpr size_t record() const { return header() + blocks * body(); }
+  // Header entry i of block b, and its body. Whole records but perhaps the last, whose header is whole.
+  constexpr size_t half(uint32_t i, uint32_t b) const {
+    return b / blocks * record() + (i * blocks + b % blocks) * 32;
+  }
+  constexpr size_t at(uint32_t b) const { return b / blocks * record() + header() + b % blocks * body(); }
+};
+
+// One b32 type: what its block holds, and what is subtracted from the stored integer (IQ4_NL: levels are
+// looked up).
 struct Layout32 {
   bool has_min, has_high, is_byte;
   int offset;
+  bool is_table = false;
   constexpr size_t header() const { return has_min ? 2 * line : line; }
   constexpr size_t body() const { return is_byte ? 8 * line : (has_high ? 5 * line : 4 * line); }
   constexpr size_t record() const { return header() + record_blocks * body(); }
@@ -50,6 +90,15 @@ struct Layout32 {
   constexpr size_t d(uint32_t b) const { return b / 2 * record() + (b % 2) * 32; }
   constexpr size_t m(uint32_t b) const { return d(b) + line; }
   constexpr size_t at(uint32_t b) const { return b / 2 * record() + header() + (b % 2) * body(); }
+  // The same for packing.
+  constexpr Layout layout() const {
+    Layout l{has_min ? 2u : 1u, record_blocks, uint32_t(body() / line), {{Piece::half}}};
+    uint32_t i = 1;
+    if (has_min) l.pieces[i++] = {Piece::half, 1, 1};
+    if (has_high) l.pieces[i++] = {Piece::fifths};
+    l.pieces[i] = {Piece::words, uint8_t(is_byte ? 8 : 4), uint8_t(has_high ? 1 : 0)};
+    return l;
+  }
 };
 inline constexpr Layout32 q4_0{false, false, false, 8}, q4_1{true, false, false, 0},
     q5_0{false, true, false, 16}, q5_1{true, true, false, 0}, q8_0{false, false, true, 0};
@@ -68,19 +117,40 @@ constexpr Layout32 layout32(quant::Type type) {
   }
 }
 
+// The b256 types: pieces in the file's order, then where kernels find them inside a record (one block) or a
+// body (two blocks, with d(b) and at(b)).
 namespace q4k {
-inline constexpr size_t d = 0, dmin = 32, scales = line, quants = 4 * line, record = 36 * line;
-}
+inline constexpr Layout layout{
+    2, 1, 35, {{Piece::half, 1, 0}, {Piece::half, 1, 1}, {Piece::words, 3, 0}, {Piece::words, 32, 3}}};
+inline constexpr size_t d = 0, dmin = 32, scales = line, quants = 4 * line, record = layout.record();
+}  // namespace q4k
 namespace q6k {
-inline constexpr size_t body = 52 * line, record = line + record_blocks * body;
+inline constexpr Layout layout{
+    1, 2, 52, {{Piece::words, 32, 4}, {Piece::words, 16, 36}, {Piece::words, 4, 0}, {Piece::half, 1, 0}}};
+inline constexpr size_t body = layout.body(), record = layout.record();
 inline constexpr size_t scales = 0, low = 4 * line, high = 36 * line;  // inside a body
 constexpr size_t d(uint32_t b) {
-  return b / 2 * record + (b % 2) * 32;
+  return layout.half(0, b);
 }
 constexpr size_t at(uint32_t b) {
-  return b / 2 * record + line + (b % 2) * body;
+  return layout.at(b);
 }
 }  // namespace q6k
+
+constexpr Layout layout(quant::Type type) {
+  using quant::Type;
+  switch (type) {
+    case Type::Q4_K:
+      return q4k::layout;
+    case Type::Q6_K:
+      return q6k::layout;
+    default:
+      return layout32(type).layout();
+  }
+}
+inline constexpr uint32_t max_block_bytes = 256;
+// The bytes that block b of a row (0..15) has in the file -> block [bytes of a block].
+void gather_block(const Layout& l, const std::byte* panel, uint32_t row, uint32_t b, std::byte* block);
 
 // How many of `left` columns a kernel of at most `most` takes next: nearly equal groups, 8 as 4 + 4, not 6
 // + 2.

@@ -1,4 +1,5 @@
-// BN1 section 3 one output at a time, over packed panels: the products of the scalar table.
+// BN1 section 3 one row at a time, over packed panels: the products of the scalar table. A block is read back
+// into the file's bytes, its integers come from quant, and the sums are written as the page has them.
 // In: panels (layout: panel.h) and activations. Out: y[c * ldy + r].
 #include <cstring>
 
@@ -16,74 +17,38 @@ float load_half(const std::byte* p) {
   return quant::half_to_float(h);
 }
 
-float dot_32(const Layout32& l, const std::byte* panel, uint32_t row, uint32_t k, const int8_t* q,
-             const float* dx, const int32_t* asum) {
-  float y = 0;
-  for (uint32_t b = 0; b < k / 32; ++b, q += 32) {
-    const std::byte* lines = panel + l.at(b) + 4 * row;
-    const std::byte* high = lines;
-    if (l.has_high) lines += line;
-    int32_t isum = 0;
-    for (uint32_t w = 0; w < 8; ++w) {
-      for (uint32_t i = 0; i < 4; ++i) {
-        int weight;
-        if (l.is_byte) {
-          weight = int8_t(lines[w * line + i]);
-        } else {
-          weight = int(uint32_t(lines[w % 4 * line + i]) >> (w / 4 * 4) & 15u);
-          if (l.has_high) weight += int(uint32_t(high[i]) >> w & 1u) * 16;
-        }
-        isum += (weight - l.offset) * q[4 * w + i];
+// y[c * ldy] for all columns of one row of a quantised type.
+void dot_blocks(const quant::TypeInfo& t, const std::byte* panel, uint32_t row, const Acts& a, float* y,
+                size_t ldy) {
+  const Layout l = layout(t.type);
+  const uint32_t n_blocks = a.k / t.block, n_subs = t.block / t.sub;
+  const bool b32 = t.family == quant::Family::b32;
+  const uint32_t sums_a_sub = b32 ? 1 : t.sub / 16;
+  std::byte bytes[max_block_bytes];
+  quant::Integers w;
+  for (uint32_t c = 0; c < a.n; ++c) y[c * ldy] = 0;
+  for (uint32_t b = 0; b < n_blocks; ++b) {
+    gather_block(l, panel, row, b, bytes);
+    t.integers(bytes, w);
+    for (uint32_t c = 0; c < a.n; ++c) {
+      const size_t at = size_t(c) * n_blocks + b;
+      const int8_t* q = a.q + at * t.block;
+      const int32_t* sums = a.sums + at * n_subs * sums_a_sub;
+      int32_t isum = 0, msum = 0;  // 32-blocks: msum is asum
+      for (uint32_t s = 0; s < n_subs; ++s) {
+        int32_t dot = 0, asum = 0;
+        for (uint32_t i = s * t.sub; i < (s + 1) * t.sub; ++i) dot += w.q[i] * q[i];
+        for (uint32_t i = 0; i < sums_a_sub; ++i) asum += sums[s * sums_a_sub + i];
+        isum += b32 ? dot : w.scale[s] * dot;
+        if (t.has_min) msum += b32 ? asum : w.min[s] * asum;
       }
+      float& out = y[c * ldy];
+      const float dx = a.d[at];
+      out = fma_exact(w.d * dx, float(isum), out);
+      if (!t.has_min) continue;
+      out = b32 ? fma_exact(w.m, dx * float(msum), out) : fma_exact(-(w.m * dx), float(msum), out);
     }
-    y = fma_exact(load_half(panel + l.d(b) + 2 * row) * dx[b], float(isum), y);
-    if (l.has_min) y = fma_exact(load_half(panel + l.m(b) + 2 * row), dx[b] * float(asum[b]), y);
   }
-  return y;
-}
-
-float dot_q4k(const std::byte* panel, uint32_t row, uint32_t k, const int8_t* q, const float* dx,
-              const int32_t* sums) {
-  float y = 0;
-  for (uint32_t b = 0; b < k / 256; ++b, panel += q4k::record, sums += 16) {
-    const std::byte* s = panel + q4k::scales + 4 * row;
-    int32_t isum = 0, msum = 0;
-    for (uint32_t sub = 0; sub < 8; ++sub, q += 32) {
-      const uint32_t j = sub % 4, s0 = uint32_t(s[j]), m0 = uint32_t(s[line + j]),
-                     top = uint32_t(s[2 * line + j]);
-      const uint32_t scale = sub < 4 ? s0 & 63u : (top & 15u) | (s0 >> 6 << 4);
-      const uint32_t min = sub < 4 ? m0 & 63u : (top >> 4) | (m0 >> 6 << 4);
-      const std::byte* lines = panel + q4k::quants + sub / 2 * 8 * line + 4 * row;
-      int32_t dot = 0;
-      for (uint32_t i = 0; i < 32; ++i)
-        dot += int(uint32_t(lines[i / 4 * line + i % 4]) >> (sub % 2 * 4) & 15u) * q[i];
-      isum += int32_t(scale) * dot;
-      msum += int32_t(min) * (sums[2 * sub] + sums[2 * sub + 1]);
-    }
-    y = fma_exact(load_half(panel + q4k::d + 2 * row) * dx[b], float(isum), y);
-    y = fma_exact(-(load_half(panel + q4k::dmin + 2 * row) * dx[b]), float(msum), y);
-  }
-  return y;
-}
-
-float dot_q6k(const std::byte* panel, uint32_t row, uint32_t k, const int8_t* q, const float* dx) {
-  float y = 0;
-  for (uint32_t b = 0; b < k / 256; ++b) {
-    const std::byte* body = panel + q6k::at(b) + 4 * row;
-    int32_t isum = 0;
-    for (uint32_t sub = 0; sub < 16; ++sub, q += 16) {
-      int32_t dot = 0;
-      for (uint32_t i = 0; i < 16; ++i) {
-        const uint32_t w = 4 * sub + i / 4, n = w / 32, part = w / 8 % 4, l = w % 8;
-        const uint32_t low = uint32_t(body[q6k::low + (16 * n + 8 * (part & 1) + l) * line + i % 4]);
-        const uint32_t high = uint32_t(body[q6k::high + (8 * n + l) * line + i % 4]);
-        dot += (int((low >> (part / 2 * 4) & 15u) | (high >> (2 * part) & 3u) << 4) - 32) * q[i];
-      }
-      isum += int8_t(body[q6k::scales + sub / 4 * line + sub % 4]) * dot;
-    }
-    y = fma_exact(load_half(panel + q6k::d(b) + 2 * row) * dx[b], float(isum), y);
-  }
-  return y;
 }
 
 float float_weight(quant::Type type, const std::byte* panel, uint32_t row, uint32_t i) {
@@ -113,30 +78,17 @@ float dot_float(quant::Type type, const std::byte* panel, uint32_t row, uint32_t
 }  // namespace
 
 void product(const Packed& w, uint32_t panel0, uint32_t panel1, const Acts& a, float* y, size_t ldy) {
-  using quant::Type;
   const size_t bytes = panel_bytes(w.type, w.k);
+  const quant::TypeInfo& t = quant::info(w.type);
   for (uint32_t r = panel0 * panel_rows; r < panel1 * panel_rows && r < w.n_out; ++r) {
     const std::byte* panel = w.data + r / panel_rows * bytes;
     const uint32_t row = r % panel_rows;
-    for (uint32_t c = 0; c < a.n; ++c) {
-      const size_t at = size_t(c) * w.k;
-      float& out = y[c * ldy + r];
-      switch (w.type) {
-        case Type::F32:
-        case Type::F16:
-        case Type::BF16:
-          out = dot_float(w.type, panel, row, w.k, a.f32 + at);
-          break;
-        case Type::Q4_K:
-          out = dot_q4k(panel, row, w.k, a.q + at, a.d + at / 256, a.sums + at / 16);
-          break;
-        case Type::Q6_K:
-          out = dot_q6k(panel, row, w.k, a.q + at, a.d + at / 256);
-          break;
-        default:
-          out = dot_32(layout32(w.type), panel, row, w.k, a.q + at, a.d + at / 32, a.sums + at / 32);
-      }
+    if (t.family != quant::Family::f) {
+      dot_blocks(t, panel, row, a, y + r, ldy);
+      continue;
     }
+    for (uint32_t c = 0; c < a.n; ++c)
+      y[c * ldy + r] = dot_float(w.type, panel, row, w.k, a.f32 + size_t(c) * w.k);
   }
 }
 
