@@ -9,8 +9,8 @@
 #include "engine/cpu.h"
 #include "engine/kv.h"
 #include "engine/plan.h"
+#include "engine/rope_tables.h"
 #include "engine/weights.h"
-#include "model/rope.h"
 
 namespace bw::engine {
 namespace {
@@ -23,7 +23,7 @@ class CpuContext final : public Context {
     const WorkLayout layout = lay_out_work(s, m->layout, o, m->n_threads());
     BW_TRY(Arena work, Arena::make("work buffers", layout.n_bytes));
     BW_TRY(Arena tables, Arena::make("RoPE tables", rope_table_bytes(s, o)));
-    BW_CHECK(fill_rope(*m, o.n_ctx, reinterpret_cast<float*>(tables.data())));
+    BW_CHECK(fill_rope_tables(*m, o.n_ctx, reinterpret_cast<float*>(tables.data())));
     return std::unique_ptr<Context>(
         new CpuContext(std::move(m), o, std::move(cache), layout, std::move(work), std::move(tables)));
   }
@@ -75,28 +75,8 @@ class CpuContext final : public Context {
         layout_(std::move(layout)),
         work_(std::move(work)),
         tables_(std::move(tables)),
-        op_(*model_, cache_, layout_, work_.data(), cosines(),
-            cosines() + uint64_t{o.n_ctx} * (model_->spec().n_rot / 2)) {}
-
-  const float* cosines() const { return reinterpret_cast<const float*>(tables_.data()); }
-
-  // cos [n_ctx, n_rot/2], then sin.
-  static Status fill_rope(PackedModel& m, uint32_t n_ctx, float* table) {
-    const model::Spec& s = m.spec();
-    BW_TRY(const std::vector<double> inv, model::rope_frequencies(s.rope_base, s.n_rot, s.rope_scale_factor));
-    const uint64_t half = s.n_rot / 2;
-    std::vector<Status> failed(static_cast<size_t>(m.n_threads()));
-    const FpEnv env;
-    const std::lock_guard lock(m.running);
-    m.pool->run([&](int thread) {
-      const Range mine = share(n_ctx, thread, m.n_threads());
-      Status& status = failed[static_cast<size_t>(thread)];
-      for (uint64_t p = mine.begin; p < mine.end && status; ++p)
-        status = model::rope_row(inv, static_cast<uint32_t>(p), table + p * half, table + (n_ctx + p) * half);
-    });
-    for (const Status& status : failed) BW_CHECK(status);
-    return {};
-  }
+        op_(*model_, cache_, layout_, work_.data(),
+            rope_tables(model_->spec(), o.n_ctx, reinterpret_cast<const float*>(tables_.data()))) {}
 
   Status pass(std::span<const Row> rows, size_t begin, size_t end, std::map<int, uint32_t>& next,
               const LogitsSink& sink) {

@@ -15,8 +15,8 @@ constexpr uint64_t panel_grain = 2;  // kernels take panels in pairs
 
 }  // namespace
 
-Cpu::Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte* work, const float* cos,
-         const float* sin)
+Cpu::Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte* work,
+         const RopeTables& rope)
     : m_(model),
       s_(model.spec()),
       t_(*model.table),
@@ -24,8 +24,7 @@ Cpu::Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte
       cache_(cache),
       at_(layout),
       work_(work),
-      cos_(cos),
-      sin_(sin),
+      rope_(rope),
       shares_(model.n_threads()),
       chunk_pointers_(static_cast<size_t>(model.n_threads())) {
   for (uint32_t l = 0; l < s_.n_layer; ++l) kvs_.push_back({l});
@@ -74,6 +73,12 @@ void Cpu::settle(const std::string& norm_site, const std::string& input_site, ui
     case Fault::norm:
       status_ = non_finite(fault, norm_site);
       break;
+    case Fault::query_norm:
+      status_ = non_finite(fault, fmt::format("blk.{}.attn_q_norm", layer));
+      break;
+    case Fault::key_norm:
+      status_ = non_finite(fault, fmt::format("blk.{}.attn_k_norm", layer));
+      break;
     case Fault::input:
     case Fault::logit:
       status_ = non_finite(fault, input_site);
@@ -90,25 +95,43 @@ void Cpu::settle(const std::string& norm_site, const std::string& input_site, ui
   }
 }
 
+template <class F>
+void Cpu::each_row(F&& f) {
+  if (n_rows() <= serial_rows) {
+    for (size_t r = 0; r < n_rows(); ++r) f(r);
+    return;
+  }
+  shares_.reset(n_rows(), 1);
+  pool_.run_some([&](int thread) {
+    for (Range run; shares_.take(thread, run);)
+      for (uint64_t r = run.begin; r < run.end; ++r) f(r);
+  });
+}
+
 Cpu::X Cpu::embed(const CpuLinear& w) {
   float* x = reinterpret_cast<float*>(work_ + at_.x);
   const size_t panel = kernels::panel_bytes(w.w.type, w.w.k);
-  const auto rows = [&](uint64_t r0, uint64_t r1) {
-    for (uint64_t r = r0; r < r1; ++r) {
-      const auto id = static_cast<uint32_t>(rows_[r].token);
-      kernels::unpack_row(w.w.type, w.w.data + id / kernels::panel_rows * panel, id % kernels::panel_rows,
-                          w.w.k, x + r * s_.n_embd);
-    }
-  };
-  if (n_rows() <= serial_rows) {
-    rows(0, n_rows());
-  } else {
-    shares_.reset(n_rows(), 1);
-    pool_.run_some([&](int thread) {
-      for (Range r; shares_.take(thread, r);) rows(r.begin, r.end);
-    });
-  }
+  const float by = __builtin_sqrtf(static_cast<float>(s_.n_embd));
+  each_row([&](size_t r) {
+    const auto id = static_cast<uint32_t>(rows_[r].token);
+    float* row = x + r * s_.n_embd;
+    kernels::unpack_row(w.w.type, w.w.data + id / kernels::panel_rows * panel, id % kernels::panel_rows,
+                        w.w.k, row);
+    if (s_.scale_embedding)
+      for (uint32_t i = 0; i < s_.n_embd; ++i) row[i] *= by;
+  });
   return x;
+}
+
+// c tanh(s / c), tanh(t) = 1 - 2 / (e^2t + 1); x is finite.
+void Cpu::softcap(float* x, size_t n) const {
+  const float c = s_.final_softcap;
+  for (size_t i = 0; i < n; ++i) {
+    const float t = x[i] / c;
+    x[i] = t + t;
+  }
+  t_.exp(x, n, x);
+  for (size_t i = 0; i < n; ++i) x[i] = c * (1.0f - 2.0f / (x[i] + 1.0f));
 }
 
 bool Cpu::prepare(const Input& in, size_t row, size_t to, const ActsBuffers& acts, int thread, bool f,
@@ -149,7 +172,12 @@ void Cpu::run_panels(const CpuLinear& w, const ActsBuffers& acts, uint32_t n, Ra
     float* column = y + c * ldy + r0;
     if (w.bias) t_.add(column, w.bias + r0, r1 - r0);
     if (then == Then::add_to_residual) t_.add(residual + c * ldy + r0, column, r1 - r0);
-    if (then == Then::test_logits && t_.non_finite(column, r1 - r0)) note(Fault::logit);
+    if (then != Then::logits) continue;
+    if (t_.non_finite(column, r1 - r0)) {
+      note(Fault::logit);
+    } else if (s_.final_softcap > 0) {
+      softcap(column, r1 - r0);
+    }
   }
 }
 
@@ -200,22 +228,35 @@ void Cpu::products(const Input& in, std::span<const CpuLinear* const> linears, c
   settle(in.norm ? in.norm->site : std::string(), linears[0]->site, 0);
 }
 
-void Cpu::add_linear(X x, Input in, const CpuLinear& w) {
+void Cpu::add_linear(X x, Input in, const CpuLinear& w, const CpuNorm& post) {
   const Vec y{reinterpret_cast<float*>(work_ + at_.y), w.w.n_out};
   const CpuLinear* one = &w;
-  products(in, {&one, 1}, &y, Then::add_to_residual, x);
+  products(in, {&one, 1}, &y, post.w ? Then::nothing : Then::add_to_residual, x);
+  if (!post.w || !ok()) return;
+  each_row([&](size_t r) {
+    float* row = y.data + r * y.width;
+    if (!t_.rms_norm(row, post.w, y.width, s_.rms_eps, row)) return note(Fault::norm);
+    t_.add(x + r * y.width, row, y.width);
+  });
+  settle(post.site, {}, 0);
 }
 
-void Cpu::rope_store_row(size_t row, Vec q, Vec k, Vec v, uint32_t layer) {
+void Cpu::rope_store_row(size_t row, Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm,
+                         uint32_t layer) {
   const PassRow& r = rows_[row];
   const uint32_t half = s_.n_rot / 2, hd = s_.head_dim, in_page = r.position % kernels::kv_chunk;
   const uint32_t page = cache_.pages(r.seq)[r.position / kernels::kv_chunk];
-  const float *c = cos_ + size_t{r.position} * half, *sn = sin_ + size_t{r.position} * half;
+  const RopeTable& table = rope_[s_.is_local(layer)];
+  const float *c = table.cos + size_t{r.position} * half, *sn = table.sin + size_t{r.position} * half;
   const bool neox = s_.rope_pairs == model::RopePairs::neox;
-  for (uint32_t h = 0; h < s_.n_head; ++h)
-    t_.rope(q.data + row * q.width + size_t{h} * hd, c, sn, s_.n_rot, neox);
+  for (uint32_t h = 0; h < s_.n_head; ++h) {
+    float* query = q.data + row * q.width + size_t{h} * hd;
+    if (q_norm.w && !t_.rms_norm(query, q_norm.w, hd, s_.rms_eps, query)) note(Fault::query_norm);
+    t_.rope(query, c, sn, s_.n_rot, neox);
+  }
   for (uint32_t h = 0; h < s_.n_head_kv; ++h) {
     float* key = k.data + row * k.width + size_t{h} * hd;
+    if (k_norm.w && !t_.rms_norm(key, k_norm.w, hd, s_.rms_eps, key)) note(Fault::key_norm);
     t_.rope(key, c, sn, s_.n_rot, neox);
     if (!t_.store_k(key, hd, in_page, cache_.chunk(page, layer, false, h))) note(Fault::key);
     if (!t_.store_f16(v.data + row * v.width + size_t{h} * hd, hd,
@@ -224,17 +265,9 @@ void Cpu::rope_store_row(size_t row, Vec q, Vec k, Vec v, uint32_t layer) {
   }
 }
 
-void Cpu::qk_norm_rope_store(Vec q, Vec k, Vec v, Kv& kv) {
+void Cpu::qk_norm_rope_store(Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm, Kv& kv) {
   if (!ok()) return;
-  if (n_rows() <= serial_rows) {
-    for (size_t r = 0; r < n_rows(); ++r) rope_store_row(r, q, k, v, kv.layer);
-  } else {
-    shares_.reset(n_rows(), 1);
-    pool_.run_some([&](int thread) {
-      for (Range run; shares_.take(thread, run);)
-        for (uint64_t r = run.begin; r < run.end; ++r) rope_store_row(r, q, k, v, kv.layer);
-    });
-  }
+  each_row([&](size_t r) { rope_store_row(r, q, k, v, q_norm, k_norm, kv.layer); });
   settle({}, {}, kv.layer);
 }
 
@@ -256,7 +289,8 @@ void Cpu::attend_task(const float* q, float* out, uint32_t layer, size_t row, ui
   a.k_chunks = chunks.data();
   a.v_chunks = chunks.data() + n_chunks;
   a.n_valid = r.position + 1;
-  a.scale = 1.0f / __builtin_sqrtf(static_cast<float>(s_.head_dim));
+  a.first_valid = s_.first_valid(layer, r.position);
+  a.scale = 1.0f / __builtin_sqrtf(static_cast<float>(s_.score_width));
   a.scratch = reinterpret_cast<float*>(work_ + at_.scratch[static_cast<size_t>(thread)] +
                                        aligned(m_.layout.k_most * sizeof(float)));
   a.out = out + at;
@@ -297,7 +331,7 @@ void Cpu::head(X x, const CpuNorm& norm, const CpuLinear& w) {
     if (picked.empty() || (r + 1 < n_rows() && picked.size() < at_.n_logits)) continue;
     const Vec out{logits, s_.n_vocab};
     const CpuLinear* one = &w;
-    products(in, {&one, 1}, &out, Then::test_logits, nullptr, picked);
+    products(in, {&one, 1}, &out, Then::logits, nullptr, picked);
     for (size_t i = 0; i < picked.size() && ok(); ++i)
       status_ = (*sink_)(rows_[picked[i]].index, {logits + i * s_.n_vocab, s_.n_vocab});
     picked.clear();

@@ -12,6 +12,7 @@
 #include "engine/engine.h"
 #include "engine/faults.h"
 #include "engine/kv.h"
+#include "engine/rope_tables.h"
 #include "engine/weights.h"
 
 namespace bw::engine {
@@ -43,9 +44,8 @@ class Cpu {
   };
   using X = float*;
 
-  // work: WorkLayout's arena. cos, sin: [n_ctx, n_rot/2].
-  Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte* work, const float* cos,
-      const float* sin);
+  // work: WorkLayout's arena.
+  Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte* work, const RopeTables& rope);
 
   // Begins a pass of at most n_batch rows. `stage` may be empty.
   void begin(std::span<const PassRow> rows, const LogitsSink& sink, const StageSink& stage);
@@ -60,12 +60,12 @@ class Cpu {
     products({Input::Kind::normed, x, nullptr, linears[0]->w.k, &n}, linears, out.data(), Then::nothing);
     return out;
   }
-  void qk_norm_rope_store(Vec q, Vec k, Vec v, Kv& kv);
+  void qk_norm_rope_store(Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm, Kv& kv);
   Input attend(Vec q, Kv& kv);
   Input glu(const std::array<Vec, 2>& pair) const {
     return {Input::Kind::glu, pair[0].data, pair[1].data, pair[0].width, nullptr};
   }
-  void add_linear(X x, Input in, const CpuLinear& w);
+  void add_linear(X x, Input in, const CpuLinear& w, const CpuNorm& post);
   void head(X x, const CpuNorm& n, const CpuLinear& w);
   Kv& kv(size_t layer) { return kvs_[layer]; }
   Status status() const { return status_; }
@@ -85,14 +85,19 @@ class Cpu {
   // Row `row` of the input, formed, tested, and put as row `to` of `acts`. False: a fault, which is noted.
   bool prepare(const Input& in, size_t row, size_t to, const ActsBuffers& acts, int thread, bool f, bool b32,
                bool b256);
-  enum class Then { nothing, add_to_residual, test_logits };
+  enum class Then { nothing, add_to_residual, logits };  // logits: tested, then softcapped where declared
   // out[i] = linears[i](in) + bias for the rows `picked` (empty: all of the pass), then what `then` says.
   void products(const Input& in, std::span<const CpuLinear* const> linears, const Vec* out, Then then,
                 float* residual = nullptr, std::span<const size_t> picked = {});
   void run_panels(const CpuLinear& w, const ActsBuffers& acts, uint32_t n, Range panels, float* y, Then then,
                   float* residual);
   void attend_task(const float* q, float* out, uint32_t layer, size_t row, uint32_t head, int thread);
-  void rope_store_row(size_t row, Vec q, Vec k, Vec v, uint32_t layer);
+  // f(row) for every row of the pass, on several threads where that is worth it.
+  template <class F>
+  void each_row(F&& f);
+  void softcap(float* x, size_t n) const;
+  void rope_store_row(size_t row, Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm,
+                      uint32_t layer);
   void note(Fault fault) {
     for (int seen = fault_.load();
          static_cast<int>(fault) < seen && !fault_.compare_exchange_weak(seen, static_cast<int>(fault));) {
@@ -108,7 +113,7 @@ class Cpu {
   KvCache& cache_;
   const WorkLayout& at_;
   std::byte* const work_;
-  const float *const cos_, *const sin_;
+  const RopeTables rope_;
   std::vector<Kv> kvs_;
 
   std::span<const PassRow> rows_;

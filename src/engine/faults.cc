@@ -7,6 +7,8 @@ namespace {
 const char* what(Fault f) {
   switch (f) {
     case Fault::norm:
+    case Fault::query_norm:
+    case Fault::key_norm:
       return "the sum of squares of the norm's input";
     case Fault::input:
       return "a value in the product's input";

@@ -8,7 +8,7 @@
 namespace bw::engine {
 
 // What was tested, in the order a layer tests it.
-enum class Fault { norm, input, key, value, score, logit };
+enum class Fault { norm, query_norm, key_norm, input, key, value, score, logit };
 
 // site: "blk.3.attn_q", "output_norm", ...
 Error non_finite(Fault fault, const std::string& site);

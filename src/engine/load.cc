@@ -103,8 +103,9 @@ CpuWeights in_arena(const model::TensorTable& t, const Layout& l, const std::byt
   };
   CpuWeights out{linear(t.token_embd), {}, norm(t.output_norm), linear(t.output)};
   for (const auto& w : t.layers)
-    out.layers.push_back({norm(w.attn_norm), linear(w.q), linear(w.k), linear(w.v), linear(w.o),
-                          norm(w.ffn_norm), linear(w.gate), linear(w.up), linear(w.down)});
+    out.layers.push_back({norm(w.attn_norm), linear(w.q), linear(w.k), linear(w.v), norm(w.q_norm),
+                          norm(w.k_norm), linear(w.o), norm(w.post_attn_norm), norm(w.ffn_norm),
+                          linear(w.gate), linear(w.up), linear(w.down), norm(w.post_ffn_norm)});
   return out;
 }
 

@@ -43,6 +43,7 @@ struct Plan {
     out.weight_bytes += aligned(bytes);
   }
   void norm(const NormRef& n) {
+    if (!n.weight) return;
     place(*n.weight, false);
     out.bytes_read_per_token += n.weight->n_elements() * sizeof(float);
   }
@@ -78,10 +79,16 @@ struct Plan {
     live = 0;
     return {keep(linear(w))...};
   }
-  void qk_norm_rope_store(Vec, Vec, Vec, Kv&) {}
+  void qk_norm_rope_store(Vec, Vec, Vec, const NormRef& q, const NormRef& k, Kv&) {
+    norm(q);
+    norm(k);
+  }
   Vec attend(Vec, Kv&) { return keep({s.n_q()}); }
   Vec glu(const std::array<Vec, 2>& pair) { return pair[0]; }  // formed where it is quantised
-  void add_linear(X, Vec, const LinearRef& w) { linear(w); }
+  void add_linear(X, Vec, const LinearRef& w, const NormRef& post) {
+    linear(w);
+    norm(post);
+  }
   void head(X, const NormRef& n, const LinearRef& w) {
     norm(n);
     linear(w);
@@ -159,7 +166,7 @@ uint64_t n_kv_pages(const ContextOptions& o) {
   return o.n_kv > 0 ? pages(o.n_kv) : pages(o.n_ctx) * o.n_seq;
 }
 uint64_t rope_table_bytes(const model::Spec& s, const ContextOptions& o) {
-  return uint64_t{o.n_ctx} * (s.n_rot / 2) * 2 * sizeof(float);
+  return uint64_t{s.n_rope_tables()} * o.n_ctx * (s.n_rot / 2) * 2 * sizeof(float);
 }
 
 Result<MemoryPlan> plan(const gguf::File& file, const ContextOptions& options, int n_threads) {

@@ -58,6 +58,9 @@ float gelu(float x) {
   const float u = 0x1.988454p-1f * fma(0x1.6e4e26p-5f * (x * x), x, x);
   return x / (1.0f + exp_bn1(-(u + u)));
 }
+float tanh_bn1(float x) {
+  return 1.0f - 2.0f / (exp_bn1(x + x) + 1.0f);
+}
 
 // ---- (4) reductions: 32 lanes, then the tree 16, 8, 4, 2, 1.
 float tree(std::array<float, 32> lane) {
@@ -257,7 +260,11 @@ struct Scalar {
   const StageSink& stage;
   const LogitsSink& logits;
   std::vector<Kv> cache;
-  std::vector<float> x, cos, sin;  // cos, sin [rows, n_rot/2]
+  struct Angles {
+    std::vector<float> cos, sin;  // [rows, n_rot/2]
+  };
+  std::vector<float> x;
+  Angles angles[2];  // [1]: of local layers
   Status first_error{};
   size_t n_rows() const { return tokens.size(); }
   bool ok() const { return static_cast<bool>(first_error); }
@@ -282,22 +289,29 @@ struct Scalar {
       if (Status r = read_row(file, w, static_cast<uint64_t>(tokens[i]), row); !r) return fail(r.error()), x;
       dequantise(row, form(w.weight->ggml_type), s.n_embd, &x[i * s.n_embd]);
     }
+    if (s.scale_embedding)
+      for (float& v : x) v = v * sqrt32(float(s.n_embd));
     return x;
   }
 
-  Vec norm(const std::vector<float>& in, const NormRef& n) {  // (4)
-    Vec out{std::vector<float>(in.size()), s.n_embd};
-    const auto w = floats(*n.weight);
-    if (!w) return fail(w.error()), out;
-    for (size_t row = 0; row < n_rows() && ok(); ++row) {
-      const float* p = &in[row * s.n_embd];
+  // (4) over each n values in turn: rows of n_embd, or heads.
+  void norm(const std::vector<float>& in, const NormRef& norm_, uint32_t n, Fault fault,
+            std::vector<float>& out) {
+    const auto w = floats(*norm_.weight);
+    if (!w) return fail(w.error());
+    out.resize(in.size());
+    for (size_t at = 0; at < in.size() && ok(); at += n) {
       std::array<float, 32> lane{};
-      for (uint32_t i = 0; i < s.n_embd; ++i) lane[i % 32] = fma(p[i], p[i], lane[i % 32]);
+      for (uint32_t i = 0; i < n; ++i) lane[i % 32] = fma(in[at + i], in[at + i], lane[i % 32]);
       const float ss = tree(lane);
-      if (!finite(ss)) fail(non_finite(Fault::norm, n.site));
-      const float r = 1.0f / sqrt32(ss / float(s.n_embd) + s.rms_eps);
-      for (uint32_t i = 0; i < s.n_embd; ++i) out.v[row * s.n_embd + i] = p[i] * r * (*w)[i];
+      if (!finite(ss)) fail(non_finite(fault, norm_.site));
+      const float r = 1.0f / sqrt32(ss / float(n) + s.rms_eps);
+      for (uint32_t i = 0; i < n; ++i) out[at + i] = in[at + i] * r * (*w)[i];
     }
+  }
+  Vec norm(const std::vector<float>& in, const NormRef& n) {
+    Vec out{{}, s.n_embd};
+    norm(in, n, s.n_embd, Fault::norm, out.v);
     return out;
   }
 
@@ -333,28 +347,33 @@ struct Scalar {
     return {linear(normed, w)...};
   }
 
-  void rotate(float* head, size_t row) const {  // (6), row = position
+  void rotate(float* head, size_t row, const Angles& at) const {  // (6), row = position
     const uint32_t half = s.n_rot / 2;
     for (uint32_t i = 0; i < half; ++i) {
       const bool neox = s.rope_pairs == model::RopePairs::neox;
       float& x0 = head[neox ? i : 2 * i];
       float& x1 = head[neox ? i + half : 2 * i + 1];
-      const float c = cos[row * half + i], sn = sin[row * half + i], a = x0, b = x1;
+      const float c = at.cos[row * half + i], sn = at.sin[row * half + i], a = x0, b = x1;
       x0 = fma(a, c, -(b * sn));
       x1 = fma(b, c, a * sn);
     }
   }
-  void qk_norm_rope_store(Vec& q, Vec& k, Vec& v, Kv& kv) {  // (6), (7)
+  uint32_t layer_of(const Kv& kv) const { return uint32_t(&kv - cache.data()); }
+  void qk_norm_rope_store(Vec& q, Vec& k, Vec& v, const NormRef& q_norm, const NormRef& k_norm,
+                          Kv& kv) {  // (6), (7)
+    if (ok() && s.qk_norm) norm(q.v, q_norm, s.head_dim, Fault::query_norm, q.v);
+    if (ok() && s.qk_norm) norm(k.v, k_norm, s.head_dim, Fault::key_norm, k.v);
     if (!ok()) return;
+    const Angles& at = angles[s.is_local(layer_of(kv))];
     for (size_t row = 0; row < n_rows(); ++row) {
-      for (uint32_t h = 0; h < s.n_head; ++h) rotate(&q.v[row * s.n_q() + h * s.head_dim], row);
-      for (uint32_t h = 0; h < s.n_head_kv; ++h) rotate(&k.v[row * s.n_kv() + h * s.head_dim], row);
+      for (uint32_t h = 0; h < s.n_head; ++h) rotate(&q.v[row * s.n_q() + h * s.head_dim], row, at);
+      for (uint32_t h = 0; h < s.n_head_kv; ++h) rotate(&k.v[row * s.n_kv() + h * s.head_dim], row, at);
     }
     const auto store = [&](const Vec& from, std::vector<uint16_t>& to, Fault fault, const char* site) {
       to.resize(from.v.size());
       for (size_t i = 0; i < from.v.size(); ++i) {
         if (!(std::fabs(from.v[i]) < 65520.0f))
-          fail(non_finite(fault, fmt::format("blk.{}.{}", &kv - cache.data(), site)));
+          fail(non_finite(fault, fmt::format("blk.{}.{}", layer_of(kv), site)));
         to[i] = quant::float_to_half(from.v[i]);
       }
     };
@@ -362,36 +381,39 @@ struct Scalar {
     store(v, kv.v, Fault::value, "attn_v");
   }
 
-  // (7) one query head over keys 0 .. row of KV head g.
+  // (7) one query head over keys 0 .. row of KV head g, in a local layer the last `window` of them.
   void attend_head(const float* q, const Kv& kv, uint32_t g, size_t row, float* out) {
     const uint32_t hd = s.head_dim;
-    const float scale = 1.0f / sqrt32(float(hd));
+    const float scale = 1.0f / sqrt32(float(s.score_width));
+    const size_t first = s.is_local(layer_of(kv)) && row + 1 > s.window ? row + 1 - s.window : 0;
+    bool merged = false;
     float M = 0, L = 0;
     std::vector<float> score(256), o(hd);
     for (size_t j0 = 0; j0 <= row; j0 += 256) {
-      const size_t n = std::min<size_t>(256, row + 1 - j0);
+      const size_t n = std::min<size_t>(256, row + 1 - j0), from = first > j0 ? first - j0 : 0;
+      if (from >= n) continue;  // no valid key
       const auto at = [&](const std::vector<uint16_t>& c, size_t j) {
         return &c[(j0 + j) * s.n_kv() + g * hd];
       };
       float m = 0;
-      for (size_t j = 0; j < n; ++j) {
+      for (size_t j = from; j < n; ++j) {
         float acc = 0;
         for (uint32_t d = 0; d < hd; ++d) acc = fma(q[d], quant::half_to_float(at(kv.k, j)[d]), acc);
         score[j] = acc * scale;
         if (!finite(score[j]))
-          return fail(non_finite(Fault::score, fmt::format("blk.{}.attention", &kv - cache.data())));
-        if (j == 0 || score[j] > m) m = score[j];
+          return fail(non_finite(Fault::score, fmt::format("blk.{}.attention", layer_of(kv))));
+        if (j == from || score[j] > m) m = score[j];
       }
       std::array<float, 32> lane{};
       o.assign(hd, 0);
-      for (size_t j = 0; j < n; ++j) {
+      for (size_t j = from; j < n; ++j) {
         const float p = exp_bn1(score[j] - m);
         lane[j % 32] = lane[j % 32] + p;
         for (uint32_t d = 0; d < hd; ++d) o[d] = fma(p, quant::half_to_float(at(kv.v, j)[d]), o[d]);
       }
       const float l = tree(lane);
-      if (j0 == 0) {
-        M = m, L = l;
+      if (!merged) {
+        merged = true, M = m, L = l;
         std::copy(o.begin(), o.end(), out);
         continue;
       }
@@ -418,8 +440,9 @@ struct Scalar {
       out.v[i] = (s.activation == model::Activation::silu ? silu(out.v[i]) : gelu(out.v[i])) * pair[1].v[i];
     return out;
   }
-  void add_linear(X to, const Vec& in, const LinearRef& w) {
-    const Vec y = linear(in, w);
+  void add_linear(X to, const Vec& in, const LinearRef& w, const NormRef& post) {
+    Vec y = linear(in, w);
+    if (ok() && s.post_norms) y = norm(y.v, post);
     for (size_t i = 0; i < to.size() && ok(); ++i) to[i] = to[i] + y.v[i];
   }
 
@@ -428,8 +451,10 @@ struct Scalar {
     if (!ok()) return;
     if (stage) stage("norm", normed.v);
     if (!logits) return;
-    const Vec y = linear(normed, w);
+    Vec y = linear(normed, w);
     if (ok() && !all_finite(y.v.data(), y.v.size())) fail(non_finite(Fault::logit, w.site));
+    if (s.final_softcap != 0)
+      for (float& v : y.v) v = s.final_softcap * tanh_bn1(v / s.final_softcap);
     for (size_t row = 0; row < n_rows() && ok(); ++row)
       if (Status sunk = logits(row, std::span(&y.v[row * s.n_vocab], s.n_vocab)); !sunk) fail(sunk.error());
   }
@@ -445,12 +470,15 @@ Status run_reference(const gguf::File& file, std::span<const Token> tokens, cons
   for (const Token id : tokens)
     if (id < 0 || uint32_t(id) >= s.n_vocab)
       return bad_input(fmt::format("token {}: expected an id below {}", id, s.n_vocab));
-  Scalar op{file, s, tokens, stage, logits, std::vector<Scalar::Kv>(s.n_layer), {}, {}, {}};
-  BW_TRY(const std::vector<double> inv, model::rope_frequencies(s.rope_base, s.n_rot, s.rope_scale_factor));
-  op.cos.resize(tokens.size() * inv.size());
-  op.sin.resize(op.cos.size());
-  for (size_t pos = 0; pos < tokens.size(); ++pos)
-    BW_CHECK(model::rope_row(inv, uint32_t(pos), &op.cos[pos * inv.size()], &op.sin[pos * inv.size()]));
+  Scalar op{file, s, tokens, stage, logits, std::vector<Scalar::Kv>(s.n_layer), {}, {}};
+  for (const bool local : {false, true}) {
+    BW_TRY(const model::RopeFrequencies f, model::rope_frequencies(local ? s.rope_local : s.rope, s.n_rot));
+    Scalar::Angles& to = op.angles[local];
+    const size_t half = f.inv.size();
+    to.cos.resize(tokens.size() * half), to.sin.resize(to.cos.size());
+    for (size_t pos = 0; pos < tokens.size(); ++pos)
+      BW_CHECK(model::rope_row(f, uint32_t(pos), &to.cos[pos * half], &to.sin[pos * half]));
+  }
   return model::resident(op, t, [&](std::string_view name, std::span<const float> x) {
     if (stage) stage(name, x);
   });

@@ -15,7 +15,7 @@ namespace bw::engine {
 
 struct CpuNorm {
   std::string site;
-  const float* w = nullptr;  // [n_embd]
+  const float* w = nullptr;  // [n_embd], of q and k [head_dim]; nullptr: the architecture has none
 };
 struct CpuLinear {
   std::string site;

@@ -13,24 +13,30 @@ namespace bw::model {
 template <class N, class L>
 struct Layer {
   N attn_norm;
-  L q, k, v, o;
+  L q, k, v;
+  N q_norm, k_norm;  // absent where the Spec has no qk_norm
+  L o;
+  N post_attn_norm;  // these two are absent where it has no post_norms
   N ffn_norm;
   L gate, up, down;
+  N post_ffn_norm;
 };
 
 // What an Op offers. x is the residual [rows, n_embd]; a Vec is a result an Op keeps until the next
 // operation; an operation that failed makes the following ones do nothing (Op::status() tells the driver).
-//   norm_linear(x, N, L...)      -> [Vec...]  linear(rms_norm(x)) + bias for each L; the norm is computed
-//   once qk_norm_rope_store(q, k, v, kv)           (q/k norm where the architecture has it,) RoPE, then K and
-//   V to the cache attend(q, kv)                -> Vec       softmax(q K^T) V over the stored positions
-//   glu(pair)                    -> Vec       act(gate) * up
-//   add_linear(x, Vec, L)                     x = x + linear(Vec)
+// clang-format off
+//   norm_linear(x, N, L...) -> [Vec...]           linear(rms_norm(x)) + bias for each L; the norm is computed once
+//   qk_norm_rope_store(q, k, v, Nq, Nk, kv)       q and k norm by head where present, RoPE, then K and V to the cache
+//   attend(q, kv) -> Vec                          softmax(q K^T) V over the stored positions, a local layer's window
+//   glu(pair) -> Vec                              act(gate) * up
+//   add_linear(x, Vec, L, N)                      x = x + linear(Vec), or x + rms_norm(linear(Vec)) where N is present
+// clang-format on
 template <class Op, class N, class L>
 void layer(Op& op, const Layer<N, L>& w, typename Op::Kv& kv, typename Op::X x) {
   auto [q, k, v] = op.norm_linear(x, w.attn_norm, w.q, w.k, w.v);
-  op.qk_norm_rope_store(q, k, v, kv);
-  op.add_linear(x, op.attend(q, kv), w.o);
-  op.add_linear(x, op.glu(op.norm_linear(x, w.ffn_norm, w.gate, w.up)), w.down);
+  op.qk_norm_rope_store(q, k, v, w.q_norm, w.k_norm, kv);
+  op.add_linear(x, op.attend(q, kv), w.o, w.post_attn_norm);
+  op.add_linear(x, op.glu(op.norm_linear(x, w.ffn_norm, w.gate, w.up)), w.down, w.post_ffn_norm);
 }
 
 }  // namespace bw::model

@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "base/exact_log.h"
+
 namespace bw::model {
 namespace {
 
@@ -82,7 +84,7 @@ constexpr double quick_error = 0x1p-45;  // the evaluation below is within 2^-49
 const Wide slow_error = Wide(0x1p-90);   // within 2^-100
 
 // 0 <= a <= 2^20. False where binary64 cannot decide the rounding.
-bool quick_cos_sin(double a, float& cos_out, float& sin_out) {
+bool quick_cos_sin(double a, double magnitude, float& cos_out, float& sin_out) {
   // pi/2 in pieces of 33, 33 and 53 bits: k * c1 and k * c2 are exact for k < 2^20 (Cody and Waite 1980).
   constexpr double c1 = 0x1.921fb544p+0, c2 = 0x1.0b4611a6p-34, c3 = 0x1.3198a2e037073p-69;
   const double k = nearest(a * 0x1.45f306dc9c883p-1);
@@ -101,11 +103,11 @@ bool quick_cos_sin(double a, float& cos_out, float& sin_out) {
     out = static_cast<float>(x - x * quick_error);
     return out == static_cast<float>(x + x * quick_error);
   };
-  const bool both = decided(sin_a, sin_out);
-  return decided(cos_a, cos_out) && both;
+  const bool both = decided(sin_a * magnitude, sin_out);
+  return decided(cos_a * magnitude, cos_out) && both;
 }
 
-bool slow_cos_sin(double a, float& cos_out, float& sin_out) {
+bool slow_cos_sin(double a, double magnitude, float& cos_out, float& sin_out) {
   const double k = nearest(a * 0x1.45f306dc9c883p-1);
   // k has 20 bits, each piece 53: the products are exact in 113 bits.
   const Wide r = ((Wide(a) - Wide(k) * Wide(pio2[0])) - Wide(k) * Wide(pio2[1])) - Wide(k) * Wide(pio2[2]);
@@ -117,48 +119,77 @@ bool slow_cos_sin(double a, float& cos_out, float& sin_out) {
   }
   Wide sin_a = 0, cos_a = 0;
   turn(static_cast<uint64_t>(k), r + r * s, 1 + c, sin_a, cos_a);
-  const bool both = round_once(sin_a, slow_error, sin_out);
-  return round_once(cos_a, slow_error, cos_out) && both;
+  const bool both = round_once(sin_a * Wide(magnitude), slow_error, sin_out);
+  return round_once(cos_a * Wide(magnitude), slow_error, cos_out) && both;
 }
 
-Status row(const std::vector<double>& inv, uint32_t position, float* cos_out, float* sin_out, bool quick) {
-  for (size_t i = 0; i < inv.size(); ++i) {
-    const double a = static_cast<double>(position) * inv[i];
+Status row(const RopeFrequencies& f, uint32_t position, float* cos_out, float* sin_out, bool quick) {
+  for (size_t i = 0; i < f.inv.size(); ++i) {
+    const double a = static_cast<double>(position) * f.inv[i];
     if (!(a >= 0 && a <= double(rope_max_position)))
       return failed(fmt::format("rope: angle {} at position {} is beyond {}", a, position, rope_max_position),
                     "choose a smaller context");
-    if (quick && quick_cos_sin(a, cos_out[i], sin_out[i])) continue;
-    if (!slow_cos_sin(a, cos_out[i], sin_out[i]))
+    if (quick && quick_cos_sin(a, f.magnitude, cos_out[i], sin_out[i])) continue;
+    if (!slow_cos_sin(a, f.magnitude, cos_out[i], sin_out[i]))
       return failed(
-          fmt::format("rope: cos or sin of {:a} (position {}, pair {}) lies too near to the middle of two "
-                      "binary32 numbers for 113-bit arithmetic to round it",
-                      a, position, i),
+          fmt::format(
+              "rope: cos or sin of {:a} (position {}, pair {}) times {:a} lies too near to the middle of two "
+              "binary32 numbers for 113-bit arithmetic to round it",
+              a, position, i, f.magnitude),
           "report this angle: it is one in 2^65");
   }
   return {};
 }
 
+// YaRN changes inv [n_rot/2]: pairs that turn often within n_ctx_orig keep their angle, pairs that hardly
+// turn are interpolated, a ramp over the pairs between. Peng et al. 2023, section 3.2, with the ramp as their
+// code has it.
+void yarn(const Rope& r, uint32_t n_rot, std::vector<double>& inv) {
+  constexpr double two_pi = 0x1.921fb54442d18p+2;
+  const double last = n_rot - 1.0, twice_log_base = 2 * exact_log(r.base);
+  // The pair (a fraction of one) that makes `turns` turns within n_ctx_orig, held to 0 .. last.
+  const auto pair_of = [&](double turns) {
+    const double pair = n_rot * exact_log(r.n_ctx_orig / (turns * two_pi)) / twice_log_base;
+    return pair < 0 ? 0 : pair > last ? last : pair;
+  };
+  const auto down = [](double x) { return static_cast<double>(static_cast<uint32_t>(x)); };
+  const double low = down(pair_of(r.beta_fast)), up = pair_of(r.beta_slow);
+  const double high = down(up) < up ? down(up) + 1 : up;
+  const double width = high - low > 0.001 ? high - low : 0.001;
+  for (uint32_t i = 0; i < inv.size(); ++i) {
+    const double at = (i - low) / width, ramp = at < 0 ? 0 : at > 1 ? 1 : at;
+    inv[i] = inv[i] / double(r.factor) * ramp + inv[i] * (1 - ramp);
+  }
+}
+
 }  // namespace
 
-Result<std::vector<double>> rope_frequencies(float base, uint32_t n_rot, double linear_factor) {
-  std::vector<double> inv(n_rot / 2);
-  const Wide ln_base = wide_log(Wide(base));
+Result<RopeFrequencies> rope_frequencies(const Rope& r, uint32_t n_rot) {
+  RopeFrequencies f;
+  std::vector<double>& inv = f.inv;
+  inv.resize(n_rot / 2);
+  const Wide ln_base = wide_log(Wide(r.base));
   for (uint32_t i = 0; i < inv.size(); ++i) {
     const Wide x = wide_exp(-(Wide(2 * i) / Wide(n_rot)) * ln_base);
     if (!round_once(x, Wide(0x1p-98), inv[i]))
-      return failed(fmt::format("rope: {}^(-{}/{}) cannot be rounded to binary64 by 113-bit arithmetic", base,
-                                2 * i, n_rot),
+      return failed(fmt::format("rope: {}^(-{}/{}) cannot be rounded to binary64 by 113-bit arithmetic",
+                                r.base, 2 * i, n_rot),
                     "report this base");
-    inv[i] /= linear_factor;
+    if (!r.freq_factors.empty()) inv[i] /= double(r.freq_factors[i]);
+    if (r.scaling == RopeScaling::linear) inv[i] /= double(r.factor);
   }
-  return inv;
+  if (r.scaling == RopeScaling::yarn) {
+    yarn(r, n_rot, inv);
+    f.magnitude = double(r.attn_factor) * (r.factor > 1 ? 1 + 0.1 * exact_log(r.factor) : 1);
+  }
+  return f;
 }
 
-Status rope_row(const std::vector<double>& inv, uint32_t position, float* cos_out, float* sin_out) {
-  return row(inv, position, cos_out, sin_out, true);
+Status rope_row(const RopeFrequencies& f, uint32_t position, float* cos_out, float* sin_out) {
+  return row(f, position, cos_out, sin_out, true);
 }
-Status rope_row_slow(const std::vector<double>& inv, uint32_t position, float* cos_out, float* sin_out) {
-  return row(inv, position, cos_out, sin_out, false);
+Status rope_row_slow(const RopeFrequencies& f, uint32_t position, float* cos_out, float* sin_out) {
+  return row(f, position, cos_out, sin_out, false);
 }
 
 }  // namespace bw::model

@@ -80,7 +80,7 @@ TEST(Spec, the_real_qwen_file_is_neox_and_the_real_smollm_file_is_tied) {
   EXPECT_EQ(qs->n_head, 14u);
   EXPECT_EQ(qs->n_head_kv, 2u);
   EXPECT_EQ(qs->head_dim, 64u);
-  EXPECT_EQ(qs->rope_base, 1e6f);
+  EXPECT_EQ(qs->rope.base, 1e6f);
   const auto qt = model::tensors(*q, *qs);
   ASSERT_TRUE(qt) << qt.error().what;
   EXPECT_NE(qt->layers[3].q.bias, nullptr);
@@ -94,7 +94,7 @@ TEST(Spec, the_real_qwen_file_is_neox_and_the_real_smollm_file_is_tied) {
 TEST(Spec, an_unknown_architecture_is_refused_and_the_known_ones_are_listed) {
   gguf::File f = open_tiny("baby-Q4_0.gguf");
   set(f, "general.architecture", text("mamba"));
-  expect_refused(f, Code::unsupported, {"mamba", "llama", "qwen2"});
+  expect_refused(f, Code::unsupported, {"mamba", "llama", "qwen2", "qwen3", "gemma3"});
 }
 
 TEST(Spec, a_shape_that_disagrees_with_the_keys_is_refused_by_key_and_tensor) {
@@ -117,15 +117,55 @@ TEST(Spec, a_missing_tensor_and_a_tensor_beside_the_graph_are_refused_by_name) {
   expect_refused(g, Code::bad_input, {"blk.0.attn_q_norm.weight", "no place"});
 }
 
-TEST(Spec, rope_scaling_is_linear_or_none_and_any_other_kind_is_refused_by_name) {
+TEST(Spec, rope_scaling_is_linear_yarn_or_none_and_any_other_kind_is_refused_by_name) {
   gguf::File f = open_tiny("baby-Q4_0.gguf");
-  set(f, "llama.rope.scaling.type", text("yarn"));
-  expect_refused(f, Code::unsupported, {"yarn", "linear"});
+  set(f, "llama.rope.scaling.type", text("longrope"));
+  expect_refused(f, Code::unsupported, {"longrope", "linear", "yarn"});
   set(f, "llama.rope.scaling.type", text("linear"));
   set(f, "llama.rope.scaling.factor", f32(4));
   const auto s = model::spec(f);
   ASSERT_TRUE(s) << s.error().what;
-  EXPECT_EQ(s->rope_scale_factor, 4);
+  EXPECT_EQ(s->rope.scaling, model::RopeScaling::linear);
+  EXPECT_EQ(s->rope.factor, 4);
+}
+
+TEST(Spec, yarn_is_read_with_its_defaults_and_a_part_not_built_is_refused_by_key) {
+  gguf::File f = open_tiny("baby-Q4_0.gguf");
+  set(f, "llama.rope.scaling.type", text("yarn"));
+  expect_refused(f, Code::bad_input, {"llama.rope.scaling.factor"});
+  set(f, "llama.rope.scaling.factor", f32(4));
+  const auto s = model::spec(f);
+  ASSERT_TRUE(s) << s.error().what;
+  EXPECT_EQ(s->rope.scaling, model::RopeScaling::yarn);
+  EXPECT_EQ(s->rope.n_ctx_orig, 256u);  // the context it was trained on, where no other is declared
+  EXPECT_EQ(s->rope.beta_fast, 32);
+  set(f, "llama.rope.scaling.original_context_length", u32(128));
+  set(f, "llama.rope.scaling.attn_factor", f32(0.5));
+  const auto t = model::spec(f);
+  ASSERT_TRUE(t) << t.error().what;
+  EXPECT_EQ(t->rope.n_ctx_orig, 128u);
+  EXPECT_EQ(t->rope.attn_factor, 0.5f);
+  set(f, "llama.rope.scaling.yarn_log_multiplier", f32(0.1));
+  expect_refused(f, Code::unsupported, {"yarn_log_multiplier"});
+}
+
+TEST(Spec, a_key_that_asks_for_another_graph_is_refused_by_name) {
+  for (const auto& [key, value] :
+       {std::pair<const char*, gguf::Value>{"llama.expert_count", u32(8)},
+        {"llama.attn_logit_softcapping", f32(50)},
+        {"llama.final_logit_softcapping", f32(30)},
+        {"llama.attention.temperature_scale", f32(0.1)},
+        {"llama.attention.scale", f32(0.1)},
+        {"llama.rope.scaling.attn_factor", f32(2)},
+        {"llama.attention.causal", gguf::Value{gguf::ValueType::boolean, gguf::ValueType::u32, false}}}) {
+    gguf::File f = open_tiny("baby-Q4_0.gguf");
+    set(f, key, value);
+    expect_refused(f, Code::unsupported, {key});
+  }
+  gguf::File f = open_tiny("baby-Q4_0.gguf");
+  set(f, "llama.expert_count", u32(0));
+  set(f, "llama.attention.causal", gguf::Value{gguf::ValueType::boolean, gguf::ValueType::u32, true});
+  EXPECT_TRUE(model::spec(f));
 }
 
 TEST(Spec, impossible_sizes_are_refused_by_key) {

@@ -7,16 +7,24 @@
 namespace bw::model {
 namespace {
 
-// The graph's tensor names. `f(site, member, n_out, k)` for linears, `g(site, member)` for norms of n_embd.
+// The graph's tensor names. `linear(site, member, n_out, k)`, `norm(site, member, n)`.
 template <class F, class G>
 Status each_of_layer(const Spec& s, const std::string& prefix, Layer<NormRef, LinearRef>& w, F&& linear,
                      G&& norm) {
-  BW_CHECK(norm(prefix + "attn_norm", w.attn_norm));
+  BW_CHECK(norm(prefix + "attn_norm", w.attn_norm, s.n_embd));
   BW_CHECK(linear(prefix + "attn_q", w.q, s.n_q(), s.n_embd));
   BW_CHECK(linear(prefix + "attn_k", w.k, s.n_kv(), s.n_embd));
   BW_CHECK(linear(prefix + "attn_v", w.v, s.n_kv(), s.n_embd));
+  if (s.qk_norm) {
+    BW_CHECK(norm(prefix + "attn_q_norm", w.q_norm, s.head_dim));
+    BW_CHECK(norm(prefix + "attn_k_norm", w.k_norm, s.head_dim));
+  }
   BW_CHECK(linear(prefix + "attn_output", w.o, s.n_embd, s.n_q()));
-  BW_CHECK(norm(prefix + "ffn_norm", w.ffn_norm));
+  if (s.post_norms) {
+    BW_CHECK(norm(prefix + "post_attention_norm", w.post_attn_norm, s.n_embd));
+    BW_CHECK(norm(prefix + "post_ffw_norm", w.post_ffn_norm, s.n_embd));
+  }
+  BW_CHECK(norm(prefix + "ffn_norm", w.ffn_norm, s.n_embd));
   BW_CHECK(linear(prefix + "ffn_gate", w.gate, s.n_ff, s.n_embd));
   BW_CHECK(linear(prefix + "ffn_up", w.up, s.n_ff, s.n_embd));
   return linear(prefix + "ffn_down", w.down, s.n_embd, s.n_ff);
@@ -69,7 +77,7 @@ Result<TensorTable> find_all(const gguf::File& file, const Spec& s, Finder& f) {
         [&](const std::string& site, LinearRef& m, uint32_t n, uint32_t k) {
           return f.linear(site, m, n, k);
         },
-        [&](const std::string& site, NormRef& m) { return f.norm(site, s.n_embd, m); }));
+        [&](const std::string& site, NormRef& m, uint32_t n) { return f.norm(site, n, m); }));
   BW_CHECK(f.norm("output_norm", s.n_embd, t.output_norm));
   if (s.tied_output) {
     t.output = t.token_embd;
@@ -110,6 +118,7 @@ Status computable(const gguf::File& file, const LinearRef& l) {
 Status check_tensors(const gguf::File& file, const Spec& s) {
   Finder f{file, {}};
   BW_TRY([[maybe_unused]] const TensorTable t, find_all(file, s, f));
+  if (!s.rope.freq_factors.empty()) f.named.insert("rope_freqs.weight");  // spec() has read it
   for (const gguf::TensorInfo& tensor : file.tensors)
     if (!f.named.count(tensor.name))
       return bad_input(fmt::format("{}: {}: this tensor has no place in the graph of \"{}\"", file.path,
@@ -125,7 +134,7 @@ Result<TensorTable> tensors(const gguf::File& file, const Spec& s) {
   for (Layer<NormRef, LinearRef>& w : t.layers)
     BW_CHECK(each_of_layer(
         s, "", w, [&](const std::string&, LinearRef& m, uint32_t, uint32_t) { return computable(file, m); },
-        [&](const std::string&, NormRef& m) { return float_type(file, *m.weight); }));
+        [&](const std::string&, NormRef& m, uint32_t) { return float_type(file, *m.weight); }));
   BW_CHECK(float_type(file, *t.output_norm.weight));
   BW_CHECK(computable(file, t.output));
   return t;

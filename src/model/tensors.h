@@ -21,7 +21,8 @@ struct LinearRef {
 };
 struct NormRef {
   std::string site;
-  const gguf::TensorInfo* weight = nullptr;  // [n_embd], float type
+  const gguf::TensorInfo* weight =
+      nullptr;  // [n_embd], of q and k [head_dim]; float type; nullptr: the architecture has none
 };
 
 // token_embd: rows are looked up; with tied output it is the head's linear as well, `output` then names its
