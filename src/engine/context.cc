@@ -36,6 +36,16 @@ class CpuContext final : public Context {
   void on_stage(StageSink sink) override { stage_ = std::move(sink); }
   uint64_t kv_bytes() const override { return cache_.n_bytes(); }
   uint64_t work_bytes() const override { return work_.size() + tables_.size(); }
+  uint64_t n_pages() const override { return cache_.n_pages(); }
+  uint64_t free_pages() const override { return cache_.free_pages(); }
+  std::span<const uint32_t> pages(int seq) const override {
+    return cache_.alive(seq) ? cache_.pages(seq) : std::span<const uint32_t>{};
+  }
+  void hold_page(uint32_t page) override { cache_.hold(page); }
+  void release_page(uint32_t page) override { cache_.release(page); }
+  uint32_t page_holders(uint32_t page) const override { return cache_.holders(page); }
+  Result<int> adopt(std::span<const uint32_t> pages, uint32_t n) override { return cache_.adopt(pages, n); }
+  void replace_page(int seq, size_t i, uint32_t page) override { cache_.replace(seq, i, page); }
 
   Status forward(std::span<const Row> rows, const LogitsSink& sink) override {
     if (running_) return bad_input("forward() was called from its own sink", "use another context there");

@@ -57,6 +57,9 @@ using LogitsSink = std::function<Status(size_t row, std::span<const float> logit
 // Stages of the graph, for digests: "embd", "layer0", ..., "norm"; x [n_rows, n_embd].
 using StageSink = std::function<void(std::string_view stage, std::span<const float> x)>;
 
+// Positions of a KV page, which is a chunk of attention (BN1 section 7).
+inline constexpr uint32_t page_positions = 256;
+
 class Context {
  public:
   virtual ~Context() = default;
@@ -73,6 +76,21 @@ class Context {
   virtual void on_stage(StageSink sink) = 0;
   virtual uint64_t kv_bytes() const = 0;    // allocated for the cache
   virtual uint64_t work_bytes() const = 0;  // buffers of a pass
+
+  // Pages, for whoever keeps prefixes beyond the sequences that wrote them (scheduler.h). A sequence's page i
+  // holds its positions from page_positions * i on. A page is free when no sequence contains it and nobody
+  // holds it; a sequence copies a page with other holders before it writes to it.
+  virtual uint64_t n_pages() const = 0;
+  virtual uint64_t free_pages() const = 0;
+  virtual std::span<const uint32_t> pages(int seq) const = 0;  // until the next call that changes seq
+  virtual void hold_page(uint32_t page) = 0;                   // of a sequence that is alive
+  virtual void release_page(uint32_t page) = 0;                // undoes one hold_page()
+  virtual uint32_t page_holders(uint32_t page) const = 0;      // sequences and holds
+  // A new sequence of the first n positions of pages that are not free. Error as for new_sequence().
+  virtual Result<int> adopt(std::span<const uint32_t> pages, uint32_t n) = 0;
+  // Page i of seq becomes `page`, which must hold the same tokens at the same positions (then BN1 makes the
+  // bits equal), so that they are kept once.
+  virtual void replace_page(int seq, size_t i, uint32_t page) = 0;
 };
 Result<std::unique_ptr<Context>> make_context(std::shared_ptr<Model> model, const ContextOptions& options);
 

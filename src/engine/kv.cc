@@ -11,7 +11,7 @@
 
 namespace bw::engine {
 namespace {
-constexpr uint32_t page_positions = kernels::kv_chunk;
+static_assert(page_positions == kernels::kv_chunk);
 uint32_t pages_of(uint32_t n) {
   return (n + page_positions - 1) / page_positions;
 }
@@ -46,13 +46,29 @@ Result<int> KvCache::fork(int seq, uint32_t n) {
   if (!alive(seq)) return bad_input(fmt::format("sequence {} is not alive", seq));
   if (n > length(seq))
     return bad_input(fmt::format("sequence {} holds {} positions, asked to fork {}", seq, length(seq), n));
-  BW_TRY(const int made, new_sequence());
+  return adopt(sequences_[size_t(seq)].pages, n);
+}
+
+Result<int> KvCache::adopt(std::span<const uint32_t> pages, uint32_t n) {
+  if (n > n_ctx_ || pages_of(n) > pages.size())
+    return bad_input(
+        fmt::format("{} positions do not fit {} pages and a context of {}", n, pages.size(), n_ctx_));
+  for (const uint32_t p : pages.first(pages_of(n)))
+    if (p >= count_.size() || count_[p] == 0)
+      return bad_input(fmt::format("KV page {} is not held by anybody", p));
+  BW_TRY(const int made, new_sequence());  // moves no other sequence's pages
   Sequence& to = sequences_[size_t(made)];
-  const std::vector<uint32_t>& from = sequences_[size_t(seq)].pages;
   to.length = n;
-  to.pages.assign(from.begin(), from.begin() + pages_of(n));
+  to.pages.assign(pages.begin(), pages.begin() + pages_of(n));
   for (const uint32_t p : to.pages) ++count_[p];
   return made;
+}
+
+void KvCache::replace(int seq, size_t i, uint32_t page) {
+  uint32_t& mine = sequences_[size_t(seq)].pages[i];
+  ++count_[page];
+  release(mine);
+  mine = page;
 }
 
 void KvCache::truncate(int seq, uint32_t n) {

@@ -1,7 +1,7 @@
-// The KV cache: pages of kv_chunk positions, all layers, shared between forks by count and copied when
-// written to. In: sequences, positions to append. Out: for every position a page; keys and values by (page,
-// layer, KV head). A page holds [n_layer][K, V][n_head_kv] chunks of kernels.h (f16 [kv_chunk * head_dim]).
-// Kwon et al. 2023 (paging).
+// The KV cache: pages of kv_chunk positions, all layers, shared by count between sequences and whoever else
+// holds them, and copied when written to. In: sequences, positions to append. Out: for every position a page;
+// keys and values by (page, layer, KV head). A page holds [n_layer][K, V][n_head_kv] chunks of kernels.h (f16
+// [kv_chunk * head_dim]). Kwon et al. 2023 (paging).
 #pragma once
 #include <cstdint>
 #include <span>
@@ -40,7 +40,18 @@ class KvCache {
            ((size_t{layer} * 2 + value) * n_head_kv_ + head) * chunk_values_;
   }
   uint64_t n_bytes() const { return arena_.size(); }
+  uint64_t n_pages() const { return count_.size(); }
   uint64_t free_pages() const { return free_.size(); }
+
+  // Pages beyond living sequences. A page lives while somebody counts it: a sequence that contains it, or
+  // hold().
+  void hold(uint32_t page) { ++count_[page]; }
+  void release(uint32_t page);  // undoes one hold()
+  uint32_t holders(uint32_t page) const { return count_[page]; }
+  // A new sequence of the first n positions of these pages, each of which lives.
+  Result<int> adopt(std::span<const uint32_t> pages, uint32_t n);
+  // Puts a living page in place of page i of a sequence, which must hold the same positions' same bits.
+  void replace(int seq, size_t i, uint32_t page);
 
  private:
   struct Sequence {
@@ -50,13 +61,12 @@ class KvCache {
   };
   uint64_t pages_needed(std::span<const Growth> growth) const;
   uint32_t take_page();
-  void release(uint32_t page);
 
   Arena arena_;
   uint64_t page_bytes_ = 0, chunk_values_ = 0;
   uint32_t n_head_kv_ = 0, n_ctx_ = 0;
   std::vector<Sequence> sequences_;
-  std::vector<uint32_t> count_;  // sequences that hold a page
+  std::vector<uint32_t> count_;  // of each page: its holders; 0 is free
   std::vector<uint32_t> free_;
 };
 
