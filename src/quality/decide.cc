@@ -169,7 +169,10 @@ void conclude(CategoryReport& r, Equivalence figures, const Measure& m, double r
   } else if (figures == worse || figures == better) {
     r.plain = fmt::format("{}; {} than {}", bound, name(figures), margin);
   } else {
-    r.plain = fmt::format("{}; {}", bound, advice(m, o));
+    const Advice more = advice(m, o);
+    r.plain = fmt::format("{}; {}", bound, more.text);
+    r.items_to_decide = uint64_t(more.n_items);
+    r.seconds_to_decide = more.seconds;
   }
 }
 
@@ -251,6 +254,7 @@ Result<std::vector<DegradationReport>> decide(const SuiteRun& reference,
       r.minimum_detectable = plan.categories.at(category).minimum_detectable;
       if (found == pairs[i].end()) continue;
       const Equivalence figures = judged[i].words[category];
+      r.warning = discrimination(mean_score(found->second), found->second.size());
       conclude(r, figures, judged[i].measures[category], mean_score(found->second), k.was_worse, k.note, o);
       if (r.outcome == not_measurable) continue;
       BW_TRY(r.more_failures_flip, fragility(pairs[i], category, k.was_worse, o));

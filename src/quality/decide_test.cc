@@ -101,17 +101,54 @@ TEST(Decide, too_few_items_cannot_tell_and_say_what_a_firm_answer_needs) {
   EXPECT_EQ(only(d, 1).outcome, worse);
   // 1 - 0.05^(1/30) = 0.0951; unchanged answers show 0.05 from 59 items on, 59 x 30 s = 29.5 minutes.
   EXPECT_EQ(only(d, 0).plain,
-            "field F1 between 10 better and 10 worse in 100; a firm answer needs about 59 items (30 minutes: "
-            "`--resume --budget 30m`)");
+            "field F1 between 10 better and 10 worse in 100; a firm answer needs about 59 items, if the "
+            "difference and spread seen so far stay (30 minutes: `--resume --items 59 --budget 30m`)");
   o.n_available = 40;
-  EXPECT_NE(only(run(reference, same, &control, o), 0).plain.find("about 59 items, and the suite has 40"),
+  EXPECT_NE(only(run(reference, same, &control, o), 0).plain.find("seen so far stay; the suite has 40"),
             std::string::npos);
   const SuiteRun at_margin =
       cases("a", 30, [](size_t i) { return std::max(0.0, varied(i) - (i % 2 ? 0.125 : 0)); });
   o.margin = 0.05;
   const auto m = run(reference, at_margin, &control, o);
   EXPECT_NEAR(only(m, 0).difference.value, -0.05, 1e-12);
-  EXPECT_NE(only(m, 0).plain.find("no number of items settles"), std::string::npos);
+  EXPECT_NE(only(m, 0).plain.find("no realistic number of items settles"), std::string::npos);
+}
+
+// The difference seen, 4.5 in 100, is 0.5 from the margin: to settle it there takes about a hundred times the
+// items that no difference takes, and that number would only puzzle whoever read the plan's.
+TEST(Decide, a_difference_next_to_the_margin_is_said_instead_of_a_number_nobody_would_run) {
+  const SuiteRun reference = cases("a", 100, varied), control = cases("a", 100, crushed);
+  const SuiteRun near = cases("a", 100, [](size_t i) { return i % 5 == 4 ? 0.775 : varied(i); });
+  DecideOptions o;
+  o.n_available = 700;
+  o.seconds_per_item = 1;
+  const std::string plain = only(run(reference, near, &control, o), 0).plain;
+  EXPECT_NE(plain.find("4.5 in 100, lies at the margin itself"), std::string::npos) << plain;
+  EXPECT_EQ(plain.find("a firm answer needs"), std::string::npos) << plain;
+  // No difference would show with 59 items, fewer than there are: no advice to run them.
+  EXPECT_EQ(plain.find("--resume"), std::string::npos) << plain;
+
+  // One item of twenty lost 0.9: (1.645 + 1.282)^2 0.201^2 / 0.05^2 = 139 items if that was chance.
+  const SuiteRun few = cases("a", 20, varied), few_control = cases("a", 20, crushed);
+  const SuiteRun one = cases("a", 20, [](size_t i) { return i == 4 ? 0.1 : varied(i); });
+  const std::string hope = only(run(few, one, &few_control, o), 0).plain;
+  EXPECT_NE(
+      hope.find("no realistic number of items settles it; if there is none in truth, about 139 items show "
+                "that (3 minutes: `--resume --items 139 --budget 3m`)"),
+      std::string::npos)
+      << hope;
+}
+
+TEST(Decide, items_that_the_reference_fails_or_solves_nearly_all_are_warned_of) {
+  // 8 in 100 is above the floor of a margin of 5 and still too near to it.
+  const SuiteRun hard = cases("a", 100, [](size_t i) { return i % 25 < 2 ? 1.0 : 0.0; });
+  EXPECT_NE(only(run(hard, hard, nullptr), 0).warning.find("only 8 in 100 over these 100 items"),
+            std::string::npos)
+      << only(run(hard, hard, nullptr), 0).warning;
+  const SuiteRun easy = cases("a", 100, [](size_t i) { return i % 50 ? 1.0 : 0.0; });
+  EXPECT_NE(only(run(easy, easy, nullptr), 0).warning.find("reaches 98 in 100"), std::string::npos);
+  const SuiteRun fair = cases("a", 100, varied);
+  EXPECT_EQ(only(run(fair, fair, nullptr), 0).warning, "");
 }
 
 TEST(Decide, a_reference_at_its_floor_is_not_measurable) {

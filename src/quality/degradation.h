@@ -40,7 +40,9 @@ struct CategoryPlan {
   Figure minimum_detectable;  // estimated, same unit as the margin
   Figure items_for_margin;    // estimated: to show equivalence where there is no difference
   bool resolvable = false;    // n_items reaches items_for_margin
-  std::string plain;  // "42 items can show a difference of 10 in 100; the margin of 5 needs about 214"
+  // "42 items can show a difference of 10 in 100; the margin of 5 in 100 needs about 215 where there is no
+  // difference, at an assumed spread of 25 in 100 (the suite has 700)"
+  std::string plain;
 };
 struct TaskPlan {
   size_t n_items = 0;
@@ -66,14 +68,15 @@ TextSide text_side(const text::Tokenizer& tokenizer);
 struct Deployment {
   std::string name;    // for errors
   std::string digest;  // SHA-256 of the file, and of whatever else changes its bits (KV type)
-  engine::Context* context =
-      nullptr;  // runs side by side as many items as it has sequences beyond one a group
+  // Runs side by side as many items as it has sequences beyond one a group. May be null with a budget of 0.
+  engine::Context* context = nullptr;
   TextSide text;
 };
 
 struct RunOptions {
-  size_t n_items = 0;                                               // 0: the suite's default
-  double budget_seconds = std::numeric_limits<double>::infinity();  // no item starts later
+  size_t n_items = 0;  // 0: the suite's default
+  // No item and no pass over shared prompts starts later; 0: only what is in the store, without a context.
+  double budget_seconds = std::numeric_limits<double>::infinity();
   const std::atomic<bool>* cancel = nullptr;  // Error "interrupted"; finished cases are in the store
   std::function<void(size_t done, size_t total)> progress;
   std::function<double()> seconds;  // the clock; empty: monotonic

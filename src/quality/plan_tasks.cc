@@ -34,9 +34,12 @@ Result<TaskPlan> plan_tasks(const tasks::Suite& suite, size_t n_items, const Dec
     c.plain = effect ? fmt::format("{} items can show a difference of {:.3g} in 100", c.n_items,
                                    std::ceil(*effect * 1000) / 10)
                      : fmt::format("{} items can show no difference", c.n_items);
-    c.plain += c.resolvable ? fmt::format("; enough for the margin of {:.3g} in 100", o.margin * 100)
-                            : fmt::format("; the margin of {:.3g} in 100 needs about {} (the suite has {})",
-                                          o.margin * 100, c.items_for_margin.value, c.n_available);
+    c.plain += c.resolvable
+                   ? fmt::format("; enough for the margin of {:.3g} in 100", o.margin * 100)
+                   : fmt::format(
+                         "; the margin of {:.3g} in 100 needs about {} where there is no difference, "
+                         "at an assumed spread of {:.3g} in 100 (the suite has {})",
+                         o.margin * 100, c.items_for_margin.value, o.assumed_sd * 100, c.n_available);
   }
   return plan;
 }

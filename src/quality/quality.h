@@ -68,6 +68,9 @@ struct CategoryReport {
   Figure silent_failures;                      // share accepted but not true, candidate
   Figure silent_failures_reference;
   Figure output_length_ratio;        // candidate / reference, mean tokens
+  std::string warning;               // why these items say little (floor, ceiling); empty where they do
+  uint64_t items_to_decide = 0;      // with how many items to go on, where that can help; else 0
+  double seconds_to_decide = 0;      // of the tasks with so many, over all deployments; 0: unknown
   std::string first_silent_failure;  // id and text of the first, quoted; empty if none
   uint32_t more_failures_flip = 0;   // fragility: how many more failures change the outcome; 0 = none would
 };

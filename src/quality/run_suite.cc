@@ -49,7 +49,9 @@ class Bases {
     return found == bases_.end() ? nullptr : &found->second;
   }
 
-  Status open(const std::vector<Job>& jobs, const std::atomic<bool>* cancel) {
+  // False: `in_time` said no before all of them were read, so nothing may be run.
+  Result<bool> open(const std::vector<Job>& jobs, const std::atomic<bool>* cancel,
+                    const std::function<bool()>& in_time) {
     std::map<std::string, std::vector<const Job*>> groups;
     for (const Job& j : jobs) groups[j.item->group].push_back(&j);
     std::map<std::string, std::span<const Token>> wanted;
@@ -74,17 +76,21 @@ class Bases {
       context_.drop(bases_.rbegin()->second.seq);
       bases_.erase(std::prev(bases_.end()));
     }
-    for (const auto& [group, base] : bases_) BW_CHECK(prefill(group, base.seq, wanted[group], cancel));
-    return {};
+    for (const auto& [group, base] : bases_) {
+      BW_TRY(const bool whole, prefill(group, base.seq, wanted[group], cancel, in_time));
+      if (!whole) return false;
+    }
+    return true;
   }
 
  private:
-  Status prefill(const std::string& group, int seq, std::span<const Token> tokens,
-                 const std::atomic<bool>* cancel) {
+  Result<bool> prefill(const std::string& group, int seq, std::span<const Token> tokens,
+                       const std::atomic<bool>* cancel, const std::function<bool()>& in_time) {
     std::vector<engine::Row> rows;
     for (size_t at = 0; at < tokens.size(); at += rows.size()) {
       if (cancel && cancel->load(std::memory_order_relaxed))
         return failed("the run of the tasks was interrupted");
+      if (!in_time()) return false;
       rows.clear();
       for (const Token t : tokens.subspan(at, std::min(max_rows, tokens.size() - at)))
         rows.push_back({seq, t, false});
@@ -92,7 +98,7 @@ class Bases {
         return Error{ok.error().code, fmt::format("prompts of {}: {}", group, ok.error().what),
                      ok.error().next};
     }
-    return {};
+    return true;
   }
 
   Context& context_;
@@ -158,8 +164,12 @@ class SuiteRunner {
   }
 
   Status work() {
+    const auto in_time = [this] { return clock_() - start_ < o_.budget_seconds; };
+    if (!in_time()) return {};
     Bases bases(*d_.context);
-    if (auto ok = bases.open(jobs_, o_.cancel); !ok) return named("", ok.error());
+    const auto open = bases.open(jobs_, o_.cancel, in_time);
+    if (!open) return named("", open.error());
+    if (!*open) return {};
     std::vector<engine::Request> requests;
     for (const Job& j : jobs_) {
       engine::Request& r = requests.emplace_back();
@@ -177,8 +187,8 @@ class SuiteRunner {
     const auto done = [&](size_t i, const engine::Completion& c) {
       if (saved) saved = keep(i, c);
     };
-    const engine::GenerateControl control{
-        .cancel = o_.cancel, .admit = [&](size_t) { return saved && clock_() - start_ < o_.budget_seconds; }};
+    const engine::GenerateControl control{.cancel = o_.cancel,
+                                          .admit = [&](size_t) { return saved && in_time(); }};
     const auto completions = engine::generate(*d_.context, {}, requests, done, control);
     if (!saved) return saved;
     if (!completions) return named("", completions.error());

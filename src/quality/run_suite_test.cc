@@ -217,6 +217,29 @@ TEST(RunSuite,
   EXPECT_FALSE(candidate->out_of_time);
 }
 
+TEST(RunSuite, no_pass_over_a_shared_prompt_starts_after_the_budget_and_what_is_stored_needs_no_context) {
+  Fixture f;
+  double now = 0;
+  f.o.seconds = [&] { return now += 1; };
+  f.o.budget_seconds = 3.5;  // asked at 1 s, before each of three prompts at 2, 3 and 4 s
+  const auto r = run_suite(f.suite, f.d, f.o);
+  ASSERT_TRUE(r) << r.error().what;
+  EXPECT_TRUE(r->out_of_time);
+  EXPECT_TRUE(r->cases.empty());
+  EXPECT_EQ(f.context.n_passes, 2u);
+
+  Fixture first;
+  first.o.n_items = 4;
+  ASSERT_TRUE(run_suite(first.suite, first.d, first.o));
+  first.o.n_items = 30;
+  first.o.budget_seconds = 0;
+  first.d.context = nullptr;
+  const auto stored = run_suite(first.suite, first.d, first.o);
+  ASSERT_TRUE(stored) << stored.error().what;
+  EXPECT_EQ(stored->cases.size(), 4u);
+  EXPECT_TRUE(stored->out_of_time);
+}
+
 TEST(RunSuite, a_full_store_and_a_failing_item_end_the_run_and_are_named) {
   Fixture f;
   f.store.full_at = 4;
@@ -260,8 +283,8 @@ TEST(PlanTasks, says_what_can_be_shown_before_anything_runs) {
   EXPECT_EQ(c.items_for_margin.value, 54);
   EXPECT_FALSE(c.resolvable);
   EXPECT_EQ(c.plain,
-            "42 items can show a difference of 9.8 in 100; the margin of 10 in 100 needs about 54 (the "
-            "suite has 300)");
+            "42 items can show a difference of 9.8 in 100; the margin of 10 in 100 needs about 54 "
+            "where there is no difference, at an assumed spread of 25 in 100 (the suite has 300)");
   EXPECT_TRUE(plan_tasks(suite, 54, o)->categories.at("toys").resolvable);
   EXPECT_EQ(plan_tasks(suite, 0, o)->n_items, 6u);
   EXPECT_FALSE(plan_tasks(suite, 42, {.margin = 0}));
