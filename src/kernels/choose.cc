@@ -4,10 +4,13 @@
 #include <cstdlib>
 #include <string>
 
+#include "kernels/arm_target.h"
 #include "kernels/avx2.h"
 #include "kernels/avx512.h"
 #include "kernels/kernels.h"
+#include "kernels/neon.h"
 #include "kernels/scalar.h"
+#include "kernels/sse41.h"
 #include "kernels/x86_target.h"
 
 namespace bw::kernels {
@@ -16,9 +19,14 @@ namespace {
 constexpr auto all = std::to_array<const Table*>({
     &scalar::table,
 #ifdef BW_X86
+    &sse41::table,
     &avx2::table,
     &avxvnni::table,
     &avx512::table,
+#endif
+#ifdef BW_ARM
+    &neon_dotprod::table,
+    &neon_i8mm::table,
 #endif
 });
 

@@ -25,6 +25,7 @@
 #define BW_TARGET_END BW_PRAGMA(GCC pop_options)
 #endif
 
+#define BW_TARGET_BEGIN_SSE41 BW_TARGET_BEGIN("ssse3,sse4.1")
 #define BW_TARGET_BEGIN_AVX2 BW_TARGET_BEGIN("avx2,fma,f16c")
 #define BW_TARGET_BEGIN_AVXVNNI BW_TARGET_BEGIN("avx2,fma,f16c,avxvnni")
 #define BW_TARGET_BEGIN_AVX512 BW_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
