@@ -1,15 +1,15 @@
-// The avx512vnni table, all but its products (avx512_product.cc).
+// The avx512vnni and amx tables, all but their products (avx512_product.cc, amx_product.cc).
 // In, out and bits: kernels.h. The texts are vector_functions.inc and vector_attend.inc, shared with AVX2.
 #include "kernels/x86_target.h"
 #ifdef BW_X86
 #include <bit>
 #include <cstring>
 
+#include "kernels/amx.h"
 #include "kernels/avx512.h"
 #include "kernels/fma.h"
 
 namespace bw::kernels::avx512 {
-namespace {
 
 bool available() {
   // libgcc's and compiler-rt's detection includes XGETBV: false where the system does not save zmm registers.
@@ -18,7 +18,6 @@ bool available() {
          __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
-}  // namespace
 }  // namespace bw::kernels::avx512
 
 BW_TARGET_BEGIN_AVX512
@@ -33,8 +32,15 @@ namespace {
 }  // namespace bw::kernels::avx512
 BW_TARGET_END
 
-namespace bw::kernels::avx512 {
-const Table table{"avx512vnni", available, non_finite, act32, act256,    product, rms_norm,
-                  exp,          glu,       add_to,     rope,  store_f16, store_k, attend_f16};
+namespace bw::kernels {
+namespace {
+constexpr Table with_products(std::string_view name, bool (*can)(), decltype(Table::product) product) {
+  using namespace avx512;
+  return {name, can, non_finite, act32, act256,    product, rms_norm,
+          exp,  glu, add_to,     rope,  store_f16, store_k, attend_f16};
 }
+}  // namespace
+const Table avx512::table = with_products("avx512vnni", avx512::available, avx512::product);
+const Table amx::table = with_products("amx", amx::available, amx::product);
+}  // namespace bw::kernels
 #endif

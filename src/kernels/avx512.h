@@ -5,6 +5,7 @@
 namespace bw::kernels::avx512 {
 
 extern const Table table;
+bool available();
 void product(const Packed& w, uint32_t panel0, uint32_t panel1, const Acts& a, float* y, size_t ldy);
 
 }  // namespace bw::kernels::avx512

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "kernels/amx.h"
 #include "kernels/arm_target.h"
 #include "kernels/avx2.h"
 #include "kernels/avx512.h"
@@ -23,6 +24,7 @@ constexpr auto all = std::to_array<const Table*>({
     &avx2::table,
     &avxvnni::table,
     &avx512::table,
+    &amx::table,
 #endif
 #ifdef BW_ARM
     &neon_dotprod::table,

@@ -48,7 +48,8 @@ Finding inspect(FILE* disassembly) {
       // The tests' own oracles use std::fma; they are no part of the kernels.
       ours = function.find("bw::kernels::") != std::string::npos &&
              function.find("testing::") == std::string::npos && function.find("_Test") == std::string::npos;
-      baseline = ours && function.find("kernels::avx") == std::string::npos;
+      baseline = ours && function.find("kernels::avx") == std::string::npos &&
+                 function.find("kernels::amx") == std::string::npos;
       f.n_functions += ours;
       f.n_baseline += baseline;
       continue;

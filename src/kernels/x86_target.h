@@ -29,6 +29,8 @@
 #define BW_TARGET_BEGIN_AVX2 BW_TARGET_BEGIN("avx2,fma,f16c")
 #define BW_TARGET_BEGIN_AVXVNNI BW_TARGET_BEGIN("avx2,fma,f16c,avxvnni")
 #define BW_TARGET_BEGIN_AVX512 BW_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+#define BW_TARGET_BEGIN_AMX \
+  BW_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,amx-tile,amx-int8,amx-bf16")
 
 namespace bw::kernels {
 
