@@ -55,7 +55,7 @@ void expect_ids_of_published_file(const Tokenizer& t, const std::string& name) {
     Ids want;
     for (Token id; numbers >> id;) want.push_back(id);
     EXPECT_EQ(t.encode(texts[i]), want) << i << ": " << texts[i];
-    EXPECT_EQ(t.decode(want), texts[i]);
+    EXPECT_EQ(t.decode_text(want), texts[i]);
   }
 }
 
@@ -125,6 +125,61 @@ TEST(RealTokenizer, smollm_ids_are_those_of_llama_cpp) {
   expect_ids_of_goldens(*t, "smollm", false);  // this vocabulary has no token for 21 of the bytes
   expect_ids_of_chats(*t, "smollm");
   EXPECT_TRUE(t->ends_generation(2) && t->ends_generation(0));
+}
+
+// The column of spm_goldens.jsonl, every row of it in every mode that it has.
+void expect_ids_of_spm_goldens(const Tokenizer& t, const std::string& column) {
+  const auto file = read_text(vectors + "spm_goldens.jsonl");
+  ASSERT_TRUE(file);
+  size_t n_text = 0, n_parse = 0;
+  for (const std::string& line : split(*file, "\n")) {
+    if (line.empty()) continue;
+    const auto row = nlohmann::json::parse(line);
+    const auto text = row.at("text").get<std::string>();
+    const auto& want = row.at(column);
+    if (want.contains("text")) {
+      EXPECT_EQ(t.encode(text), want.at("text").get<Ids>()) << text;
+      ++n_text;
+    }
+    const Ids parsed = (want.contains("parse") ? want.at("parse") : want.at("text")).get<Ids>();
+    EXPECT_EQ(t.encode(text, Tokenizer::Special::parse), parsed) << text;
+    ++n_parse;
+    if (!t.vocab().strips_right.empty()) continue;  // white space they drop is gone
+    std::string back = text;  // U+2581 is how a space is written, so it comes back as one
+    for (size_t at; (at = back.find("\u2581")) != std::string::npos;) back.replace(at, 3, " ");
+    EXPECT_EQ(t.decode_text(parsed, true), back);
+    EXPECT_EQ(t.decode_text(t.encode(text), true), back);
+  }
+  EXPECT_EQ(n_parse, 964u);
+  EXPECT_GE(n_text, 850u);
+}
+
+TEST(RealTokenizer, llama2_ids_are_those_published_and_those_of_llama_cpp_and_sentencepiece) {
+  auto t = tokenizer_of(vectors + "ggml-vocab-llama-spm.gguf");
+  ASSERT_TRUE(t) << t.error().what;
+  expect_ids_of_published_file(*t, "ggml-vocab-llama-spm.gguf");
+  expect_ids_of_spm_goldens(*t, "llama-spm");
+  EXPECT_TRUE(t->ends_generation(2));
+  EXPECT_EQ(t->encode("Hi", Tokenizer::Special::as_text, Tokenizer::Bos::as_declared), (Ids{1, 6324}));
+}
+
+TEST(RealTokenizer, phi3_ids_are_those_published_and_those_of_llama_cpp) {
+  auto t = tokenizer_of(vectors + "ggml-vocab-phi-3.gguf");
+  ASSERT_TRUE(t) << t.error().what;
+  expect_ids_of_published_file(*t, "ggml-vocab-phi-3.gguf");
+  expect_ids_of_spm_goldens(*t, "phi-3");
+  EXPECT_TRUE(t->ends_generation(32000) && t->ends_generation(32007));
+}
+
+TEST(RealTokenizer, gemma3_ids_are_those_of_llama_cpp) {
+  const std::string path = model("gemma3-270m.gguf");
+  NEEDS_MODEL(path, "gemma3");
+  auto t = tokenizer_of(path);
+  ASSERT_TRUE(t) << t.error().what;
+  EXPECT_EQ(t->size(), 262144u);
+  EXPECT_FALSE(t->vocab().add_space_prefix);
+  expect_ids_of_spm_goldens(*t, "gemma3");
+  EXPECT_TRUE(t->ends_generation(1) && t->ends_generation(106));
 }
 
 TEST(RealTokenizer, a_book_of_text_comes_back_as_it_was_at_a_useful_speed) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <limits>
 
 #include "base/cursor.h"
@@ -78,15 +79,56 @@ Status flag(const File& f, std::string_view key, bool& out) {
   return {};
 }
 
+Status scores(const File& f, std::vector<float>& out, size_t n_tokens) {
+  constexpr std::string_view key = "tokenizer.ggml.scores";
+  const Value* v = f.find(key);
+  if (!v) return wrong(f, key, "an array of f32 (SentencePiece needs it)", "no such key");
+  const auto* s = v->element == ValueType::f32 ? std::get_if<std::vector<double>>(&v->data) : nullptr;
+  if (v->type != ValueType::array || !s) return wrong(f, key, "an array of f32", kind(*v));
+  if (s->size() != n_tokens)
+    return wrong(f, key, fmt::format("{} elements, one a token", n_tokens), fmt::format("{}", s->size()));
+  for (size_t i = 0; i < n_tokens; i++) {
+    if (std::isnan((*s)[i])) return wrong(f, key, "numbers", fmt::format("NaN for token {}", i));
+    out.push_back(static_cast<float>((*s)[i]));
+  }
+  return {};
+}
+
+// Phi-3's tokenizer.json drops white space after its special tokens, and no GGUF key says so. llama.cpp knows
+// the family by general.name, which misses "Phi 3.5"; the architecture says it too.
+bool is_phi3(const File& f) {
+  const auto arch = f.get_string("general.architecture");
+  if (arch && *arch == "phi3") return true;
+  const auto name = f.get_string("general.name");
+  if (!name) return false;
+  std::string lower = *name;
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower.find("phi-3") != std::string::npos || lower.find("phi3") != std::string::npos;
+}
+
+std::vector<text::Token> phi3_strips_right(const text::Vocab& v) {
+  std::vector<text::Token> out;
+  for (size_t i = 0; i < v.kinds.size(); i++) {
+    using text::TokenKind;
+    const TokenKind k = v.kinds[i];
+    if (k != TokenKind::control && k != TokenKind::unknown && k != TokenKind::user_defined) continue;
+    const std::string& t = v.tokens[i];
+    if (t != "<unk>" && t != "<s>" && t != "<|endoftext|>") out.push_back(static_cast<text::Token>(i));
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<text::Vocab> vocab(const File& f) {
   text::Vocab v;
   BW_TRY(v.model, f.get_string("tokenizer.ggml.model"));
-  if (v.model != "gpt2")
+  if (v.model != "gpt2" && v.model != "llama")
     return unsupported(
         fmt::format("{}: key tokenizer.ggml.model: \"{}\" is not built here", f.path, printable(v.model)),
-        "built: gpt2 (byte-level BPE)");
+        "built: gpt2 (byte-level BPE), llama (SentencePiece)");
+  const bool spm = v.model == "llama";
   BW_CHECK(text_of(f, "tokenizer.ggml.pre", v.pre));
 
   bool found = false;
@@ -96,12 +138,16 @@ Result<text::Vocab> vocab(const File& f) {
   if (v.tokens.size() > static_cast<size_t>(std::numeric_limits<text::Token>::max()))
     return wrong(f, "tokenizer.ggml.tokens", "fewer than 2^31 tokens", fmt::format("{}", v.tokens.size()));
   BW_CHECK(strings(f, "tokenizer.ggml.merges", v.merges, found));
-  if (!found)
+  if (!found && !spm)
     return wrong(f, "tokenizer.ggml.merges", "an array of string (byte-level BPE needs it)", "no such key");
   for (size_t i = 0; i < v.merges.size(); i++)
     if (v.merges[i].find(' ', 1) == std::string::npos)
       return wrong(f, "tokenizer.ggml.merges", "two token texts with a space between",
                    fmt::format("\"{}\" at {}", printable(v.merges[i]), i));
+  if (spm) {
+    v.merges.clear();  // some converters write both; SentencePiece's order is that of the scores
+    BW_CHECK(scores(f, v.scores, v.tokens.size()));
+  }
   BW_CHECK(kinds(f, v.kinds, v.tokens.size()));
 
   const size_t n = v.tokens.size();
@@ -110,15 +156,18 @@ Result<text::Vocab> vocab(const File& f) {
   BW_CHECK(id(f, "eot", n, v.eot));
   BW_CHECK(id(f, "unknown", n, v.unk));
   BW_CHECK(id(f, "padding", n, v.pad));
-  // Files of the Llama 3 family often leave the key away and mean true: llama.cpp's default for that
-  // pre-tokenizer.
-  v.add_bos = v.pre == "llama-bpe" && v.bos >= 0;
+  // Files of the Llama 3 family and SentencePiece ones often leave the key away and mean true: llama.cpp's
+  // default for them.
+  v.add_bos = (spm || v.pre == "llama-bpe") && v.bos >= 0;
   BW_CHECK(flag(f, "tokenizer.ggml.add_bos_token", v.add_bos));
   BW_CHECK(flag(f, "tokenizer.ggml.add_eos_token", v.add_eos));
   if (v.add_bos && v.bos < 0)
     return wrong(f, "tokenizer.ggml.bos_token_id", "an id, as add_bos_token is true", "none");
   if (v.add_eos && v.eos < 0)
     return wrong(f, "tokenizer.ggml.eos_token_id", "an id, as add_eos_token is true", "none");
+  v.add_space_prefix = spm;  // SentencePiece's own default
+  BW_CHECK(flag(f, "tokenizer.ggml.add_space_prefix", v.add_space_prefix));
+  if (spm && is_phi3(f)) v.strips_right = phi3_strips_right(v);
   BW_CHECK(text_of(f, "tokenizer.chat_template", v.chat_template));
   return v;
 }

@@ -5,7 +5,7 @@
 
 namespace bw::gguf {
 
-// Error (unsupported) for a tokenizer.ggml.model other than "gpt2", naming it.
+// Error (unsupported) for a tokenizer.ggml.model other than "gpt2" and "llama", naming it.
 Result<text::Vocab> vocab(const File& file);
 
 }  // namespace bw::gguf

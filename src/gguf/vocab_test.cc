@@ -1,6 +1,8 @@
 // The vocabulary of a file: what a converter may leave out, and what it may not get wrong.
 #include <gtest/gtest.h>
+
 #include <unistd.h>
+#include <cmath>
 
 #include <filesystem>
 
@@ -18,6 +20,10 @@ Value texts(std::vector<std::string> v) {
 }
 Value ints(std::vector<int64_t> v) {
   return {ValueType::array, ValueType::i32, std::move(v)};
+}
+
+Value floats(std::vector<double> v) {
+  return {ValueType::array, ValueType::f32, std::move(v)};
 }
 
 Kv good() {
@@ -105,9 +111,56 @@ TEST(Vocab, an_id_of_all_ones_means_none) {
   EXPECT_EQ(v->pad, -1);
 }
 
+Kv spm(const std::string& arch, const std::string& name) {
+  Kv kv = with("tokenizer.ggml.model", gguf::string_value("llama"));
+  std::erase_if(kv, [](const auto& e) {
+    return e.first == "tokenizer.ggml.merges" || e.first == "tokenizer.ggml.add_bos_token";
+  });
+  kv.emplace_back("tokenizer.ggml.scores", floats({-1, -2, -0.5, 0}));
+  kv.emplace_back("general.architecture", gguf::string_value(arch));
+  kv.emplace_back("general.name", gguf::string_value(name));
+  return kv;
+}
+
+TEST(Vocab, sentencepiece_brings_scores_and_its_own_defaults) {
+  Kv kv = spm("llama", "x");
+  auto v = read(kv);
+  ASSERT_TRUE(v) << v.error().what;
+  EXPECT_EQ(v->scores, (std::vector<float>{-1, -2, -0.5, 0}));
+  EXPECT_TRUE(v->merges.empty() && v->add_bos && v->add_space_prefix && v->strips_right.empty());
+  kv.emplace_back("tokenizer.ggml.add_space_prefix", gguf::bool_value(false));
+  kv.emplace_back("tokenizer.ggml.add_bos_token", gguf::bool_value(false));
+  v = read(kv);
+  ASSERT_TRUE(v);
+  EXPECT_FALSE(v->add_bos || v->add_space_prefix);
+  for (const auto& [key, value] : kv)
+    if (key == "tokenizer.ggml.scores") {
+      for (const auto& bad : {floats({1, 2, 3}), floats({1, 2, 3, NAN}), ints({1, 2, 3, 4})}) {
+        Kv lie = kv;
+        for (auto& entry : lie)
+          if (entry.first == key) entry.second = bad;
+        v = read(lie);
+        ASSERT_FALSE(v);
+        EXPECT_NE(v.error().what.find(key), std::string::npos) << v.error().what;
+      }
+    }
+}
+
+TEST(Vocab, phi3_drops_white_space_after_its_special_tokens_by_architecture_or_name) {
+  for (const auto& [arch, name, drops] :
+       {std::tuple{"phi3", "x", true}, std::tuple{"llama", "My PHI-3 mini", true},
+        std::tuple{"llama", "Phi3", true}, std::tuple{"llama", "x", false}}) {
+    auto v = read(spm(arch, name));
+    ASSERT_TRUE(v);
+    EXPECT_EQ(v->strips_right, drops ? std::vector<text::Token>{3} : std::vector<text::Token>{})
+        << arch << name;
+  }
+}
+
 TEST(Vocab, every_lie_is_refused_with_its_key) {
   const std::vector<std::tuple<Kv, const char*, Code>> lies = {
-      {with("tokenizer.ggml.model", gguf::string_value("llama")), "tokenizer.ggml.model", Code::unsupported},
+      {with("tokenizer.ggml.model", gguf::string_value("rwkv")), "tokenizer.ggml.model", Code::unsupported},
+      {with("tokenizer.ggml.model", gguf::string_value("llama")), "tokenizer.ggml.scores", Code::bad_input},
       {without("tokenizer.ggml.model"), "tokenizer.ggml.model", Code::bad_input},
       {without("tokenizer.ggml.tokens"), "tokenizer.ggml.tokens", Code::bad_input},
       {without("tokenizer.ggml.merges"), "tokenizer.ggml.merges", Code::bad_input},

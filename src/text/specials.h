@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -19,14 +20,17 @@ class Specials {
   void add(std::string_view text, int32_t token);
   // Matches in order of position. Of overlapping ones the longer stays, then the lower id, then the left one.
   // `meant(token, begin, end)` says whether a candidate counts at all.
-  std::vector<Match> find(std::string_view text,
-                          const std::function<bool(int32_t, size_t, size_t)>& meant) const;
+  // Cost: O(n log n) for n bytes, times the longest special text.
+  using Meant = std::function<bool(int32_t token, size_t begin, size_t end)>;
+  std::vector<Match> find(std::string_view text, const Meant& meant) const;
 
  private:
   struct Node {
     std::vector<std::pair<unsigned char, int32_t>> children;
     int32_t token = -1;
   };
+  // The longest that counts, from `begin`, not past `limit`.
+  std::optional<Match> longest(std::string_view text, size_t begin, size_t limit, const Meant& meant) const;
   int32_t child(int32_t node, unsigned char byte) const;
   std::vector<Node> nodes_ = std::vector<Node>(1);  // a trie; 0 is its root
   std::vector<bool> starts_ = std::vector<bool>(256, false);

@@ -1,15 +1,22 @@
-// Puts a vocabulary together: special tokens first, then the pre-tokenizer's pieces, then byte pairs.
+// Puts a vocabulary together: special tokens first, then the pre-tokenizer's pieces and their byte pairs, or
+// SentencePiece's merging.
 #include "text/tokenizer.h"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
+#include <cmath>
+#include <optional>
 #include <unordered_map>
 
 #include "base/hash.h"
 #include "text/bpe.h"
 #include "text/pretokenizer.h"
 #include "text/specials.h"
+#include "text/spm.h"
+#include "text/text_stream.h"
+#include "text/utf8.h"
 
 namespace bw::text {
 namespace {
@@ -37,19 +44,24 @@ struct Tokenizer::State {
   Vocab vocab;
   std::unordered_map<std::string_view, Token> by_text;  // views into vocab.tokens
   std::array<Token, 256> of_byte{};                     // -1: the vocabulary has none
-  Merges merges;
   Specials specials;
-  PreTokenizer pre;
-  std::vector<bool> ends;
+  std::vector<bool> ends, strips_right;
+  // Either these two or the third.
+  std::optional<PreTokenizer> pre;
+  Merges merges;
+  std::optional<Spm> spm;
 
-  State(Vocab v, PreTokenizer p) : vocab(std::move(v)), pre(std::move(p)) {}
+  explicit State(Vocab v) : vocab(std::move(v)) {}
   TokenKind kind(Token t) const {
     return vocab.kinds.empty() ? TokenKind::normal : vocab.kinds[static_cast<size_t>(t)];
   }
   Status fill_tokens();
+  Status fill_bytes();
   Status fill_merges();
+  Status fill_spm();
   Status check_ids() const;
   void plain(std::string_view text, std::vector<Token>& out) const;
+  void plain_spm(std::string_view text, std::vector<Token>& out) const;
   std::vector<Token> encode(std::string_view text,
                             const std::function<bool(Token, size_t, size_t)>& meant) const;
   void append_piece(Token token, bool with_special, std::string& out) const;
@@ -78,6 +90,10 @@ Status Tokenizer::State::fill_tokens() {
                        " is also token " + std::to_string(other->second) + "; a text must name one token");
     if (controls(kind(id)) || kind(id) == TokenKind::user_defined) specials.add(text, id);
   }
+  return {};
+}
+
+Status Tokenizer::State::fill_bytes() {
   bool any = false;
   for (size_t b = 0; b < 256; ++b) {
     const auto found = by_text.find(byte_alphabet()[b]);
@@ -116,6 +132,60 @@ Status Tokenizer::State::fill_merges() {
   return {};
 }
 
+// The byte a token of kind byte stands for ("<0x0A>"), or -1.
+int byte_of(std::string_view text) {
+  unsigned byte = 0;
+  return text.size() == 6 && text.starts_with("<0x") && text[5] == '>' &&
+                 std::from_chars(&text[3], &text[5], byte, 16).ptr == &text[5]
+             ? static_cast<int>(byte)
+             : -1;
+}
+
+Status Tokenizer::State::fill_spm() {
+  const size_t n = vocab.tokens.size();
+  if (vocab.scores.size() != n)
+    return bad_input("tokenizer.ggml.scores: expected " + std::to_string(n) +
+                     " entries (one a token), found " + std::to_string(vocab.scores.size()));
+  if (vocab.kinds.empty())
+    return bad_input(
+        "tokenizer.ggml.token_type: expected one entry a token, found none: without them a text could become "
+        "a "
+        "control token",
+        "convert the model again with a current converter");
+  spm.emplace();
+  spm->reserve(n);
+  of_byte.fill(-1);
+  for (size_t i = 0; i < n; ++i) {
+    const auto id = static_cast<Token>(i);
+    if (std::isnan(vocab.scores[i]))
+      return bad_input("tokenizer.ggml.scores[" + std::to_string(i) + "]: expected a number, found NaN");
+    const TokenKind k = kind(id);
+    if (k == TokenKind::byte) {
+      const int byte = byte_of(vocab.tokens[i]);
+      if (byte < 0)
+        return bad_input("tokenizer.ggml.tokens[" + std::to_string(i) +
+                         "]: expected <0x00> to <0xFF>, as its " + "kind is byte, found " +
+                         shown(vocab.tokens[i]));
+      of_byte[static_cast<size_t>(byte)] = id;
+    } else if (!controls(k)) {
+      spm->add(vocab.tokens[i], id, vocab.scores[i], k == TokenKind::unused);
+    }
+  }
+  if (vocab.unk < 0)
+    for (size_t b = 0; b < 256; ++b)
+      if (of_byte[b] < 0)
+        return bad_input("tokenizer.ggml.tokens: none stands for byte " + std::to_string(b) +
+                         ", and no unknown_token_id is given, so text would be lost");
+  spm->set_bytes(of_byte, vocab.unk);
+  for (const Token t : vocab.strips_right) {
+    if (t < 0 || static_cast<size_t>(t) >= n)
+      return bad_input("strips_right: expected ids below " + std::to_string(n) + ", found " +
+                       std::to_string(t));
+    strips_right[static_cast<size_t>(t)] = true;
+  }
+  return {};
+}
+
 Status Tokenizer::State::check_ids() const {
   const std::pair<const char*, Token> named[] = {{"bos_token_id", vocab.bos},
                                                  {"eos_token_id", vocab.eos},
@@ -132,14 +202,20 @@ Status Tokenizer::State::check_ids() const {
 }
 
 Result<Tokenizer> Tokenizer::make(Vocab vocab) {
-  if (vocab.model != "gpt2")
+  if (vocab.model != "gpt2" && vocab.model != "llama")
     return unsupported("tokenizer.ggml.model: " + shown(vocab.model) + " is not built in",
-                       "known: gpt2 (byte-level BPE)");
-  BW_TRY(PreTokenizer pre, PreTokenizer::make(vocab.pre));
-  auto state = std::make_unique<State>(std::move(vocab), std::move(pre));
+                       "known: gpt2 (byte-level BPE), llama (SentencePiece)");
+  auto state = std::make_unique<State>(std::move(vocab));
+  state->strips_right.assign(state->vocab.tokens.size(), false);
   BW_CHECK(state->fill_tokens());
-  BW_CHECK(state->fill_merges());
   BW_CHECK(state->check_ids());
+  if (state->vocab.model == "llama") {
+    BW_CHECK(state->fill_spm());
+  } else {
+    BW_TRY(state->pre, PreTokenizer::make(state->vocab.pre));
+    BW_CHECK(state->fill_bytes());
+    BW_CHECK(state->fill_merges());
+  }
   const Vocab& v = state->vocab;
   state->ends.assign(v.tokens.size(), false);
   for (const Token t : {v.eos, v.eot})
@@ -153,8 +229,8 @@ Result<Tokenizer> Tokenizer::make(Vocab vocab) {
 
 void Tokenizer::State::plain(std::string_view text, std::vector<Token>& out) const {
   std::vector<Token> symbols;
-  for (const std::string_view piece : pre.split(text)) {
-    if (pre.whole_words())
+  for (const std::string_view piece : pre->split(text)) {
+    if (pre->whole_words())
       if (const auto found = by_text.find(to_byte_alphabet(piece));
           found != by_text.end() && !controls(kind(found->second))) {
         out.push_back(found->second);
@@ -168,17 +244,33 @@ void Tokenizer::State::plain(std::string_view text, std::vector<Token>& out) con
   }
 }
 
+// `text` begins the whole or follows a special token, so this is where the space comes.
+void Tokenizer::State::plain_spm(std::string_view text, std::vector<Token>& out) const {
+  if (text.empty()) return;
+  std::string written = to_spm_spaces(text);
+  if (vocab.add_space_prefix) written.insert(0, spm_space);
+  spm->encode(written, out);
+}
+
 std::vector<Token> Tokenizer::State::encode(std::string_view text,
                                             const std::function<bool(Token, size_t, size_t)>& meant) const {
   std::vector<Token> out;
   out.reserve(text.size() / 3 + 8);
   size_t done = 0;
+  const auto fragment = [&](size_t end) {
+    const std::string_view part = text.substr(done, end - done);
+    spm ? plain_spm(part, out) : plain(part, out);
+  };
   for (const Specials::Match& m : specials.find(text, meant)) {
-    plain(text.substr(done, m.begin - done), out);
+    fragment(m.begin);
     out.push_back(m.token);
     done = m.end;
+    if (strips_right[static_cast<size_t>(m.token)])
+      while (done < text.size() && is_space(static_cast<unsigned char>(text[done]), false) &&
+             static_cast<unsigned char>(text[done]) < 0x80)
+        ++done;
   }
-  plain(text.substr(done), out);
+  fragment(text.size());
   return out;
 }
 
@@ -204,21 +296,25 @@ void Tokenizer::State::append_piece(Token token, bool with_special, std::string&
   const std::string& text = vocab.tokens[static_cast<size_t>(token)];
   switch (kind(token)) {
     case TokenKind::normal:
-      out += from_byte_alphabet(text);
+      out += spm ? from_spm_spaces(text) : from_byte_alphabet(text);
       return;
     case TokenKind::user_defined:
       out += text;
       return;
-    case TokenKind::byte:  // "<0x0A>"
-      if (unsigned byte = 0; text.size() == 6 && text.starts_with("<0x") && text[5] == '>' &&
-                             std::from_chars(&text[3], &text[5], byte, 16).ptr == &text[5]) {
+    case TokenKind::byte:
+      if (const int byte = byte_of(text); byte >= 0) {
         out += static_cast<char>(byte);
+        return;
+      }
+      [[fallthrough]];
+    case TokenKind::unused:
+      if (spm) {  // where nothing else spells a character, text becomes one
+        out += from_spm_spaces(text);
         return;
       }
       [[fallthrough]];
     case TokenKind::control:
     case TokenKind::unknown:
-    case TokenKind::unused:
       if (with_special) out += text;
       return;
   }
@@ -228,6 +324,22 @@ std::string Tokenizer::decode(std::span<const Token> tokens, bool with_special) 
   std::string out;
   for (const Token t : tokens) state_->append_piece(t, with_special, out);
   return out;
+}
+
+TokenKind Tokenizer::kind(Token token) const {
+  return token < 0 || static_cast<size_t>(token) >= size() ? TokenKind::unused : state_->kind(token);
+}
+
+bool Tokenizer::space_follows(Token token) const {
+  if (!state_->spm || !state_->vocab.add_space_prefix) return false;
+  return token < 0 || controls(kind(token)) || kind(token) == TokenKind::user_defined;
+}
+
+std::string Tokenizer::decode_text(std::span<const Token> tokens, bool with_special) const {
+  TextStream stream(*this, -1, with_special);
+  std::string out;
+  for (const Token t : tokens) out += stream.push(t);
+  return out + stream.finish();
 }
 
 std::string Tokenizer::piece(Token token, bool with_special) const {
@@ -271,6 +383,11 @@ std::string Tokenizer::digest() const {
   }
   number(state_->vocab.merges.size());
   for (const std::string& m : state_->vocab.merges) text(m);
+  if (state_->spm) {
+    for (const float score : state_->vocab.scores) number(std::bit_cast<uint32_t>(score));
+    number(state_->vocab.add_space_prefix);
+    for (size_t i = 0; i < size(); ++i) number(state_->strips_right[i]);
+  }
   return sha.hex();
 }
 
