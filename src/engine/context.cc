@@ -19,7 +19,7 @@ class CpuContext final : public Context {
  public:
   static Result<std::unique_ptr<Context>> make(std::shared_ptr<PackedModel> m, const ContextOptions& o) {
     const model::Spec& s = m->spec();
-    BW_TRY(KvCache cache, KvCache::make(s, n_kv_pages(o), o.n_ctx, o.n_seq));
+    BW_TRY(KvCache cache, KvCache::make(s, o.kv_type, n_kv_pages(o), o.n_ctx, o.n_seq));
     const WorkLayout layout = lay_out_work(s, m->layout, o, m->n_threads());
     BW_TRY(Arena work, Arena::make("work buffers", layout.n_bytes));
     BW_TRY(Arena tables, Arena::make("RoPE tables", rope_table_bytes(s, o)));

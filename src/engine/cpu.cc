@@ -20,13 +20,15 @@ Cpu::Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte
     : m_(model),
       s_(model.spec()),
       t_(*model.table),
+      kv_(model.table->kv(cache.type())),
       pool_(*model.pool),
       cache_(cache),
       at_(layout),
       work_(work),
       rope_(rope),
       shares_(model.n_threads()),
-      chunk_pointers_(static_cast<size_t>(model.n_threads())) {
+      chunk_pointers_(static_cast<size_t>(model.n_threads())),
+      left_(split_pairs(model.n_threads())) {
   for (uint32_t l = 0; l < s_.n_layer; ++l) kvs_.push_back({l});
 }
 
@@ -36,6 +38,7 @@ void Cpu::begin(std::span<const PassRow> rows, const LogitsSink& sink, const Sta
   stage_ = &stage;
   status_ = {};
   fault_ = no_fault;
+  cut_blocks();
 }
 
 Cpu::Vec Cpu::keep(uint32_t width) {
@@ -258,9 +261,9 @@ void Cpu::rope_store_row(size_t row, Vec q, Vec k, Vec v, const CpuNorm& q_norm,
     float* key = k.data + row * k.width + size_t{h} * hd;
     if (k_norm.w && !t_.rms_norm(key, k_norm.w, hd, s_.rms_eps, key)) note(Fault::key_norm);
     t_.rope(key, c, sn, s_.n_rot, neox);
-    if (!t_.store_k(key, hd, in_page, cache_.chunk(page, layer, false, h))) note(Fault::key);
-    if (!t_.store_f16(v.data + row * v.width + size_t{h} * hd, hd,
-                      cache_.chunk(page, layer, true, h) + size_t{in_page} * hd))
+    if (!kv_.store_k(key, hd, in_page, cache_.chunk(page, layer, false, h))) note(Fault::key);
+    if (!kv_.store_v(v.data + row * v.width + size_t{h} * hd, hd, in_page,
+                     cache_.chunk(page, layer, true, h)))
       note(Fault::value);
   }
 }
@@ -269,48 +272,6 @@ void Cpu::qk_norm_rope_store(Vec q, Vec k, Vec v, const CpuNorm& q_norm, const C
   if (!ok()) return;
   each_row([&](size_t r) { rope_store_row(r, q, k, v, q_norm, k_norm, kv.layer); });
   settle({}, {}, kv.layer);
-}
-
-void Cpu::attend_task(const float* q, float* out, uint32_t layer, size_t row, uint32_t head, int thread) {
-  const PassRow& r = rows_[row];
-  const std::span<const uint32_t> pages = cache_.pages(r.seq);
-  const size_t n_chunks = r.position / kernels::kv_chunk + 1;
-  std::vector<const uint16_t*>& chunks = chunk_pointers_[static_cast<size_t>(thread)];
-  chunks.resize(2 * n_chunks);
-  for (size_t c = 0; c < n_chunks; ++c) {
-    chunks[c] = cache_.chunk(pages[c], layer, false, head);
-    chunks[n_chunks + c] = cache_.chunk(pages[c], layer, true, head);
-  }
-  const size_t at = row * s_.n_q() + size_t{head} * s_.n_rep() * s_.head_dim;
-  kernels::Attend a;
-  a.q = q + at;
-  a.n_rep = s_.n_rep();
-  a.head_dim = s_.head_dim;
-  a.k_chunks = chunks.data();
-  a.v_chunks = chunks.data() + n_chunks;
-  a.n_valid = r.position + 1;
-  a.first_valid = s_.first_valid(layer, r.position);
-  a.scale = 1.0f / __builtin_sqrtf(static_cast<float>(s_.score_width));
-  a.scratch = reinterpret_cast<float*>(work_ + at_.scratch[static_cast<size_t>(thread)] +
-                                       aligned(m_.layout.k_most * sizeof(float)));
-  a.out = out + at;
-  if (!t_.attend_f16(a)) note(Fault::score);
-}
-
-Cpu::Input Cpu::attend(Vec q, Kv& kv) {
-  const Vec out = keep(s_.n_q());
-  const Input result{Input::Kind::as_is, out.data, nullptr, out.width, nullptr};
-  if (!ok()) return result;
-  const uint64_t heads = s_.n_head_kv, n = n_rows();
-  // Head by head, so that a run of rows reads the same keys.
-  shares_.reset(n * heads, 1);
-  pool_.run_some([&](int thread) {
-    for (Range run; shares_.take(thread, run);)
-      for (uint64_t task = run.begin; task < run.end; ++task)
-        attend_task(q.data, out.data, kv.layer, task % n, static_cast<uint32_t>(task / n), thread);
-  });
-  settle({}, {}, kv.layer);
-  return result;
 }
 
 void Cpu::head(X x, const CpuNorm& norm, const CpuLinear& w) {

@@ -91,7 +91,15 @@ class Cpu {
                 float* residual = nullptr, std::span<const size_t> picked = {});
   void run_panels(const CpuLinear& w, const ActsBuffers& acts, uint32_t n, Range panels, float* y, Then then,
                   float* residual);
-  void attend_task(const float* q, float* out, uint32_t layer, size_t row, uint32_t head, int thread);
+  // Attention (cpu_attend.cc).
+  struct Block {  // rows of the pass
+    uint32_t row, n;
+  };
+  void cut_blocks();
+  kernels::Attend attend_of(const float* q, float* out, uint32_t layer, Block block, uint32_t head,
+                            int thread);
+  void attend_blocks(const float* q, float* out, uint32_t layer);
+  void attend_chunks(const float* q, float* out, uint32_t layer);
   // f(row) for every row of the pass, on several threads where that is worth it.
   template <class F>
   void each_row(F&& f);
@@ -109,6 +117,7 @@ class Cpu {
   PackedModel& m_;
   const model::Spec& s_;
   const kernels::Table& t_;
+  const kernels::KvKernels& kv_;
   ThreadPool& pool_;
   KvCache& cache_;
   const WorkLayout& at_;
@@ -124,7 +133,10 @@ class Cpu {
   static constexpr int no_fault = 1 << 20;
   std::atomic<int> fault_{no_fault};
   WorkShares shares_;
-  std::vector<std::vector<const uint16_t*>> chunk_pointers_;  // per thread
+  std::vector<std::vector<const std::byte*>> chunk_pointers_;  // per thread
+  std::vector<Block> blocks_;
+  bool split_chunks_ = false;
+  std::vector<std::atomic<uint32_t>> left_;  // chunks of a (row, KV head) pair not yet done
 };
 
 }  // namespace bw::engine

@@ -12,11 +12,13 @@
 
 #include "base/result.h"
 #include "gguf/file.h"
+#include "kernels/attend.h"
 #include "model/spec.h"
 #include "text/tokenizer.h"
 
 namespace bw::engine {
 
+using kernels::KvType;
 using text::Token;
 
 struct LoadOptions {
@@ -44,6 +46,7 @@ struct ContextOptions {
       16;  // rows of logits held at once, a pass over the head each; at most n_batch; changes no bit
   // KV positions in all sequences together (pages are shared between forks). 0: n_ctx * n_seq.
   uint64_t n_kv = 0;
+  KvType kv_type = KvType::f16;  // of the cache; changes bits (BN1 section 7)
 };
 
 struct Row {

@@ -17,12 +17,18 @@ uint32_t pages_of(uint32_t n) {
 }
 }  // namespace
 
-Result<KvCache> KvCache::make(const model::Spec& s, uint64_t n_pages, uint32_t n_ctx, uint32_t n_seq) {
+Result<KvCache> KvCache::make(const model::Spec& s, KvType type, uint64_t n_pages, uint32_t n_ctx,
+                              uint32_t n_seq) {
   KvCache c;
-  c.page_bytes_ = kv_page_bytes(s);
-  c.chunk_values_ = uint64_t{page_positions} * s.head_dim;
+  c.type_ = type;
+  c.page_bytes_ = kv_page_bytes(s, type);
+  c.chunk_bytes_ = kernels::kv_chunk_bytes(type, s.head_dim);
   c.n_head_kv_ = s.n_head_kv;
   c.n_ctx_ = n_ctx;
+  if (type == KvType::q8 && s.head_dim > kernels::q8_head_dim_most)
+    return bad_input(fmt::format("KV cache q8: heads of {} values, it is built for at most {}", s.head_dim,
+                                 kernels::q8_head_dim_most),
+                     "take the f16 cache");
   if (n_pages > UINT32_MAX || n_pages > UINT64_MAX / c.page_bytes_)
     return bad_input(fmt::format("KV cache: {} pages of {} bytes cannot be had", n_pages, c.page_bytes_));
   BW_TRY(c.arena_, Arena::make("KV cache", n_pages * c.page_bytes_));

@@ -1,7 +1,7 @@
 // The KV cache: pages of kv_chunk positions, all layers, shared by count between sequences and whoever else
 // holds them, and copied when written to. In: sequences, positions to append. Out: for every position a page;
-// keys and values by (page, layer, KV head). A page holds [n_layer][K, V][n_head_kv] chunks of kernels.h (f16
-// [kv_chunk * head_dim]). Kwon et al. 2023 (paging).
+// keys and values by (page, layer, KV head). A page holds [n_layer][K, V][n_head_kv] chunks of
+// kernels/attend.h. Kwon et al. 2023 (paging).
 #pragma once
 #include <cstdint>
 #include <span>
@@ -9,13 +9,18 @@
 
 #include "base/arena.h"
 #include "base/result.h"
+#include "kernels/attend.h"
 #include "model/spec.h"
 
 namespace bw::engine {
 
+using kernels::KvType;
+
 class KvCache {
  public:
-  static Result<KvCache> make(const model::Spec& spec, uint64_t n_pages, uint32_t n_ctx, uint32_t n_seq);
+  static Result<KvCache> make(const model::Spec& spec, KvType type, uint64_t n_pages, uint32_t n_ctx,
+                              uint32_t n_seq);
+  KvType type() const { return type_; }
 
   Result<int> new_sequence();
   Result<int> fork(int seq, uint32_t n);
@@ -35,9 +40,9 @@ class KvCache {
   Status grow(std::span<const Growth> growth);
   // Pages of a sequence: page i holds positions kv_chunk * i onwards.
   std::span<const uint32_t> pages(int seq) const { return sequences_[size_t(seq)].pages; }
-  uint16_t* chunk(uint32_t page, uint32_t layer, bool value, uint32_t head) const {
-    return reinterpret_cast<uint16_t*>(arena_.data() + page * page_bytes_) +
-           ((size_t{layer} * 2 + value) * n_head_kv_ + head) * chunk_values_;
+  std::byte* chunk(uint32_t page, uint32_t layer, bool value, uint32_t head) const {
+    return arena_.data() + page * page_bytes_ +
+           ((size_t{layer} * 2 + value) * n_head_kv_ + head) * chunk_bytes_;
   }
   uint64_t n_bytes() const { return arena_.size(); }
   uint64_t n_pages() const { return count_.size(); }
@@ -63,7 +68,8 @@ class KvCache {
   uint32_t take_page();
 
   Arena arena_;
-  uint64_t page_bytes_ = 0, chunk_values_ = 0;
+  KvType type_ = KvType::f16;
+  uint64_t page_bytes_ = 0, chunk_bytes_ = 0;
   uint32_t n_head_kv_ = 0, n_ctx_ = 0;
   std::vector<Sequence> sequences_;
   std::vector<uint32_t> count_;  // of each page: its holders; 0 is free

@@ -142,6 +142,9 @@ WorkLayout lay_out_work(const model::Spec& s, const Layout& l, const ContextOpti
     w.scratch.push_back(b.take(l.k_most * sizeof(float)));
     b.take(kernels::attend_scratch(s.n_rep(), s.head_dim) * sizeof(float));
   }
+  w.parts_a_pair = (uint64_t{o.n_ctx} + kernels::kv_chunk - 1) / kernels::kv_chunk;
+  const uint64_t pairs = std::min(n * s.n_head_kv, split_pairs(n_threads));
+  w.parts = b.take(pairs * w.parts_a_pair * kernels::attend_part(s.n_rep(), s.head_dim) * sizeof(float));
   w.n_bytes = b.at;
   return w;
 }
@@ -158,8 +161,8 @@ Status check(const ContextOptions& o) {
   return {};
 }
 
-uint64_t kv_page_bytes(const model::Spec& s) {
-  return s.kv_bytes_per_position() * kernels::kv_chunk;
+uint64_t kv_page_bytes(const model::Spec& s, KvType type) {
+  return uint64_t{s.n_layer} * 2 * s.n_head_kv * kernels::kv_chunk_bytes(type, s.head_dim);
 }
 uint64_t n_kv_pages(const ContextOptions& o) {
   const auto pages = [](uint64_t n) { return (n + kernels::kv_chunk - 1) / kernels::kv_chunk; };
@@ -177,7 +180,7 @@ Result<MemoryPlan> plan(const gguf::File& file, const ContextOptions& options, i
   const WorkLayout w = lay_out_work(s, l, options, n_threads > 0 ? n_threads : host().n_usable);
   MemoryPlan p;
   p.weights = Arena::rounded(l.weight_bytes);
-  p.kv = Arena::rounded(n_kv_pages(options) * kv_page_bytes(s));
+  p.kv = Arena::rounded(n_kv_pages(options) * kv_page_bytes(s, options.kv_type));
   p.work = Arena::rounded(w.n_bytes);
   p.tables = Arena::rounded(rope_table_bytes(s, options));
   p.macs_per_token = l.macs_per_token;

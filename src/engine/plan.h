@@ -42,6 +42,12 @@ Layout lay_out(const model::Spec& spec, const model::TensorTable& tensors);
 // Decoding rows are so few that every thread prepares them for itself, which saves a barrier.
 inline constexpr uint32_t redundant_rows = 4;
 
+// Attention gives every thread a few tasks: fewer (row, KV head) pairs than that are cut by chunks too.
+inline constexpr uint64_t tasks_a_thread = 4;
+inline uint64_t split_pairs(int n_threads) {
+  return tasks_a_thread * static_cast<uint64_t>(n_threads);
+}
+
 // Byte offsets of a Context's buffers in its work arena. Shapes: n = n_batch rows, row-major.
 struct ActsAt {  // one set of quantised activations, for n rows
   uint64_t f32, q_32, d_32, sums_32, q_256, d_256, sums_256;
@@ -55,6 +61,8 @@ struct WorkLayout {
   ActsAt shared{};                // of the rows of a pass
   std::vector<ActsAt> own;        // per thread, redundant_rows rows
   std::vector<uint64_t> scratch;  // per thread: row [k_most] f32, then attention's
+  // Attention cut by chunks: parts_a_pair parts of kernels/attend.h for each (row, KV head) pair.
+  uint64_t parts = 0, parts_a_pair = 0;
   uint64_t n_bytes = 0;
 };
 // options are valid (context.cc checks them).
@@ -63,7 +71,8 @@ WorkLayout lay_out_work(const model::Spec& spec, const Layout& layout, const Con
 
 // Error (bad_input) naming the option out of range.
 Status check(const ContextOptions& options);
-uint64_t kv_page_bytes(const model::Spec& spec);  // one page: kv_chunk positions, all layers, keys and values
+// One page: kv_chunk positions, all layers, keys and values.
+uint64_t kv_page_bytes(const model::Spec& spec, KvType type);
 uint64_t n_kv_pages(const ContextOptions& options);
 uint64_t rope_table_bytes(const model::Spec& spec, const ContextOptions& options);
 

@@ -1,181 +1,262 @@
-// Attention over an F16 cache: every table, bit for bit, against BN1 section 7 written naively here on plain
-// rows of K and V (this oracle does not know how a K chunk is interleaved; store_k and attend_f16 must agree
-// on it).
+// Attention over either cache: every table, bit for bit, against BN1 section 7 written naively on plain rows
+// (attend_testing.h). How a chunk holds them is between a table's own stores and reads.
 #include <gtest/gtest.h>
 
 #include <bit>
-#include <cmath>
+#include <cstring>
+#include <map>
 
+#include "kernels/attend_testing.h"
 #include "kernels/testing.h"
-#include "quant/half.h"
 
 namespace bw::kernels::testing {
 namespace {
 
-float exp_of(float x) {
-  float y;
-  tables().front()->exp(&x, 1, &y);  // scalar's, itself checked in functions_test.cc
-  return y;
+struct Case {
+  KvType type = KvType::f16;
+  uint32_t n_rows = 1, n_rep = 1, head_dim = 64, n_valid = 1;
+  float spread = 1;
+  uint32_t window = Attend::no_window;
+};
+std::ostream& operator<<(std::ostream& out, const Case& c) {
+  return out << name(c.type) << ", " << c.n_rows << " rows of " << c.n_rep << " x " << c.head_dim << " from "
+             << c.n_valid << " keys, window " << c.window;
 }
 
-std::vector<float> oracle(const std::vector<float>& q, const std::vector<float>& k,
-                          const std::vector<float>& v, uint32_t head_dim, uint32_t n_valid, float scale,
-                          uint32_t first_valid) {
-  std::vector<float> out(head_dim);
-  float big_m = 0, big_l = 0;
-  for (uint32_t start = 0; start < n_valid; start += 256) {
-    const uint32_t n = std::min(256u, n_valid - start);
-    const auto valid = [&](uint32_t j) { return start + j >= first_valid; };
-    if (!valid(n - 1)) continue;
-    std::vector<float> s(n), o(head_dim), lane(32);
-    float m = -INFINITY;
-    for (uint32_t j = 0; j < n; ++j) {
-      if (!valid(j)) continue;
-      float dot = 0;
-      for (uint32_t i = 0; i < head_dim; ++i) dot = std::fma(q[i], k[size_t(start + j) * head_dim + i], dot);
-      s[j] = dot * scale;
-      m = std::max(m, s[j]);
-    }
-    for (uint32_t j = 0; j < n; ++j) {
-      if (!valid(j)) continue;
-      s[j] = exp_of(s[j] - m);
-      lane[j % 32] += s[j];
-      for (uint32_t i = 0; i < head_dim; ++i)
-        o[i] = std::fma(s[j], v[size_t(start + j) * head_dim + i], o[i]);
-    }
-    for (uint32_t w = 16; w > 0; w /= 2)
-      for (uint32_t l = 0; l < w; ++l) lane[l] += lane[l + w];
-    if (start / 256 == first_valid / 256) {
-      big_m = m;
-      big_l = lane[0];
-      out = o;
-      continue;
-    }
-    const float top = std::max(big_m, m), a = exp_of(big_m - top), b = exp_of(m - top);
-    big_l = std::fma(big_l, a, lane[0] * b);
-    for (uint32_t i = 0; i < head_dim; ++i) out[i] = std::fma(out[i], a, o[i] * b);
-    big_m = top;
+constexpr size_t line = 64;
+// `n` bytes at a 64-byte boundary, all of them `fill`; their neighbours tell of writes beyond.
+class Memory {
+ public:
+  Memory(size_t n, int fill) : n_(n), bytes_(n + 3 * line, std::byte(0xA5)) { std::memset(data(), fill, n); }
+  std::byte* data() {
+    return bytes_.data() + line + (line - reinterpret_cast<uintptr_t>(bytes_.data()) % line) % line;
   }
-  for (float& x : out) x = x / big_l;
-  return out;
-}
+  bool neighbours_untouched() {
+    const std::byte *first = data(), *end = data() + n_;
+    return std::all_of(first - line, first, [](std::byte b) { return b == std::byte(0xA5); }) &&
+           std::all_of(end, end + line, [](std::byte b) { return b == std::byte(0xA5); });
+  }
 
-// A cache of n positions, written through the table's own stores; `rounded` gets what a read must see.
-struct Cache {
-  std::vector<std::vector<uint16_t>> k, v;
-  std::vector<const uint16_t*> k_chunks, v_chunks;
-  std::vector<float> k_rounded, v_rounded;
-  // Keys and values before `first` become NaNs; chunks wholly before it are not there at all.
-  void poison_before(uint32_t first, uint32_t head_dim) {
-    const uint32_t c = first / kv_chunk;
-    std::fill_n(k_chunks.begin(), c, nullptr);
-    std::fill_n(v_chunks.begin(), c, nullptr);
-    std::fill_n(v[c].begin(), size_t(first % kv_chunk) * head_dim, uint16_t(0x7E00));
-    for (uint32_t j = 0; j < first % kv_chunk; ++j)
-      for (uint32_t i = 0; i < head_dim; ++i) k[c][(j / 16 * head_dim + i) * 16 + j % 16] = 0x7E00;
-  }
+ private:
+  size_t n_;
+  std::vector<std::byte> bytes_;
 };
 
-Cache fill(const Table& table, uint32_t n, uint32_t head_dim, float spread, Random& rng) {
-  Cache cache;
-  for (uint32_t j = 0; j < n; ++j) {
-    if (j % kv_chunk == 0) {  // a fresh page holds NaNs where nothing was written: none may reach a result
-      cache.k.emplace_back(kv_chunk * head_dim, uint16_t(0x7E00));
-      cache.v.emplace_back(kv_chunk * head_dim, uint16_t(0x7E00));
+// Rows of K and V stored by a table. 0xFF: every float and half nobody wrote is a NaN, and none may reach a
+// result.
+class Cache {
+ public:
+  Cache(const Table& table, KvType type, uint32_t head_dim, const Rows& k, const Rows& v)
+      : kv_(table.kv(type)), head_dim_(head_dim) {
+    for (size_t c = 0; c * kv_chunk < k.size(); ++c)
+      for (auto* memory : {&k_, &v_}) memory->emplace_back(kv_chunk_bytes(type, head_dim), 0xFF);
+    for (size_t c = 0; c < k_.size(); ++c) {
+      k_chunks.push_back(k_[c].data());
+      v_chunks.push_back(v_[c].data());
     }
-    std::vector<float> row(head_dim);
-    for (const bool is_k : {true, false}) {
-      for (float& x : row) x = rng.unit() * spread;
-      if (is_k)
-        EXPECT_TRUE(table.store_k(row.data(), head_dim, j % kv_chunk, cache.k.back().data()));
-      else
-        EXPECT_TRUE(
-            table.store_f16(row.data(), head_dim, cache.v.back().data() + size_t(j % kv_chunk) * head_dim));
-      for (const float x : row)
-        (is_k ? cache.k_rounded : cache.v_rounded).push_back(quant::half_to_float(quant::float_to_half(x)));
+    for (uint32_t j = 0; j < k.size(); ++j) {
+      EXPECT_TRUE(store_k(j, k[j]));
+      EXPECT_TRUE(kv_.store_v(v[j].data(), head_dim_, j % kv_chunk, v_[j / kv_chunk].data()));
     }
   }
-  for (const auto& c : cache.k) cache.k_chunks.push_back(c.data());
-  for (const auto& c : cache.v) cache.v_chunks.push_back(c.data());
-  return cache;
-}
+  bool store_k(uint32_t j, const std::vector<float>& row) {
+    return kv_.store_k(row.data(), head_dim_, j % kv_chunk, k_[j / kv_chunk].data());
+  }
+  bool untouched() {
+    bool ok = true;
+    for (auto* memory : {&k_, &v_})
+      for (Memory& m : *memory) ok &= m.neighbours_untouched();
+    return ok;
+  }
+  std::vector<const std::byte*> k_chunks, v_chunks;
 
-void check(uint32_t n_rep, uint32_t head_dim, uint32_t n_valid, float spread, uint32_t first_valid = 0) {
-  const uint64_t seed = Random{}.state + n_rep * 1000003 + head_dim * 7919 + n_valid;
-  std::vector<float> want;
-  for (const Table* table : runnable_tables()) {
-    Random rng{seed};
-    Cache cache = fill(*table, n_valid + 5, head_dim, spread, rng);
-    std::vector<float> q(size_t(n_rep) * head_dim), got(q.size() + 1, 7.0f);
-    std::vector<float> scratch(attend_scratch(n_rep, head_dim) + 1, 9.0f);
-    for (float& x : q) x = rng.unit() * spread;
-    const float scale = 1.0f / std::sqrt(float(head_dim));
-    if (want.empty()) {
-      for (uint32_t r = 0; r < n_rep; ++r) {
-        const std::vector<float> one(q.begin() + r * head_dim, q.begin() + (r + 1) * head_dim);
-        for (const float x :
-             oracle(one, cache.k_rounded, cache.v_rounded, head_dim, n_valid, scale, first_valid))
-          want.push_back(x);
-      }
+ private:
+  const KvKernels& kv_;
+  uint32_t head_dim_;
+  std::vector<Memory> k_, v_;
+};
+
+void check(const Case& c) {
+  Random rng{Random{}.state + c.n_rows * 31 + c.n_rep * 1000003 + c.head_dim * 7919 + c.n_valid};
+  const uint32_t n_keys = c.n_valid + c.n_rows - 1;
+  Rows k(n_keys), v(n_keys);
+  for (Rows* rows : {&k, &v})
+    for (auto& row : *rows)
+      for (uint32_t i = 0; i < c.head_dim; ++i) row.push_back(rng.unit() * c.spread);
+  const size_t width = size_t(c.n_rep) * c.head_dim, ld = width + 3;
+  std::vector<float> q(c.n_rows * ld);
+  for (float& x : q) x = rng.unit() * c.spread;
+  Attend a;
+  a.q = q.data(), a.ld = ld, a.n_rows = c.n_rows, a.n_rep = c.n_rep, a.head_dim = c.head_dim;
+  a.n_valid = c.n_valid, a.window = c.window, a.scale = 1.0f / std::sqrt(float(c.head_dim));
+  std::vector<float> want(q.size(), 7.0f);
+  const Held held_k = held(c.type, k, k_block(c.head_dim)), held_v = held(c.type, v, v_block(c.head_dim));
+  for (uint32_t r = 0; r < c.n_rows; ++r)
+    for (uint32_t h = 0; h < c.n_rep; ++h) {
+      const float* at = &q[r * ld + h * c.head_dim];
+      const auto one = oracle(c.type, {at, at + c.head_dim}, held_k, held_v, a.first(r), a.end(r), a.scale);
+      std::copy(one.begin(), one.end(), want.begin() + long(r * ld + h * c.head_dim));
     }
-    cache.poison_before(first_valid, head_dim);
-    const Attend a{
-        q.data(),       n_rep,      head_dim,   cache.k_chunks.data(), cache.v_chunks.data(), n_valid, scale,
-        scratch.data(), got.data(), first_valid};
-    ASSERT_TRUE(table->attend_f16(a)) << table->name;
-    ASSERT_EQ(first_difference(got.data(), want.data(), want.size()), -1)
-        << table->name << " n_rep " << n_rep << " head_dim " << head_dim << " keys " << first_valid << " to "
-        << n_valid;
-    ASSERT_EQ(got.back(), 7.0f);
-    ASSERT_EQ(scratch.back(), 9.0f) << table->name << " wrote beyond its scratch";
+  for (const Table* table : runnable_tables()) {
+    Cache cache(*table, c.type, c.head_dim, k, v);
+    std::fill_n(cache.k_chunks.begin(), a.first(0) / kv_chunk, nullptr);
+    std::fill_n(cache.v_chunks.begin(), a.first(0) / kv_chunk, nullptr);
+    a.k_chunks = cache.k_chunks.data(), a.v_chunks = cache.v_chunks.data();
+    Memory scratch(attend_scratch(c.n_rep, c.head_dim) * sizeof(float), 0xFF);
+    a.scratch = reinterpret_cast<float*>(scratch.data());
+    std::vector<float> got(q.size(), 7.0f);
+    a.out = got.data();
+    ASSERT_TRUE(table->kv(c.type).attend(a)) << table->name << ' ' << c;
+    ASSERT_EQ(first_difference(got.data(), want.data(), want.size()), -1) << table->name << ' ' << c;
+    ASSERT_TRUE(scratch.neighbours_untouched()) << table->name << ' ' << c;
+    ASSERT_TRUE(cache.untouched()) << table->name << ' ' << c;
+  }
+}
+void check_both(Case c) {
+  for (const KvType type : kv_types) {
+    c.type = type;
+    check(c);
   }
 }
 
 TEST(Attend, every_table_gives_the_oracles_bits_for_any_count_of_keys_in_a_chunk) {
-  for (uint32_t n = 1; n <= 260; n += n < 40 || n > 250 ? 1 : 13) check(3, 64, n, 1.0f);
+  for (uint32_t n = 1; n <= 260; n += n < 40 || n > 250 ? 1 : 13)
+    check_both({.n_rep = 3, .head_dim = 64, .n_valid = n});
 }
 
 TEST(Attend, every_table_gives_the_oracles_bits_for_any_count_of_heads_and_their_sizes) {
-  for (uint32_t n_rep = 1; n_rep <= 17; ++n_rep) check(n_rep, 64, 300, 1.0f);
+  for (uint32_t n_rep = 1; n_rep <= 17; ++n_rep) check_both({.n_rep = n_rep, .head_dim = 64, .n_valid = 300});
   for (const uint32_t head_dim : {4u, 8u, 12u, 16u, 20u, 24u, 36u, 48u, 64u, 72u, 80u, 96u, 100u, 128u, 256u})
-    check(2, head_dim, 277, 1.0f);
+    check_both({.n_rep = 2, .head_dim = head_dim, .n_valid = 277});
 }
 
 TEST(Attend, every_table_merges_chunks_in_order_where_maxima_rise_fall_and_underflow) {
-  for (const float spread : {0.1f, 3.0f, 30.0f}) check(7, 32, 1030, spread);
+  for (const float spread : {0.1f, 3.0f, 30.0f, 1e-33f})
+    check_both({.n_rep = 7, .head_dim = 32, .n_valid = 1030, .spread = spread});
+}
+
+TEST(Attend, many_rows_at_once_each_see_their_own_keys) {
+  for (const uint32_t n_rep : {1u, 2u, 3u, 7u, 9u})
+    for (const uint32_t n_rows : {2u, 5u, 16u})
+      for (const uint32_t n_valid : {1u, 60u, 250u, 256u, 500u})
+        check_both({.n_rows = n_rows, .n_rep = n_rep, .head_dim = 40, .n_valid = n_valid});
+  check_both({.n_rows = attend_rows(1), .n_rep = 1, .head_dim = 64, .n_valid = 480});
+  check_both({.n_rows = attend_rows(7), .n_rep = 7, .head_dim = 64, .n_valid = 240});
+  check_both({.n_rows = attend_rows(15), .n_rep = 15, .head_dim = 80, .n_valid = 250});
 }
 
 TEST(Attend, keys_before_the_window_are_neither_read_nor_tested_wherever_it_begins) {
-  for (uint32_t first = 0; first < 290; first += first < 36 || (first > 250 && first < 262) ? 1 : 9)
-    check(3, 40, 290, 2.0f, first);
+  for (uint32_t width = 1; width < 290; width += width < 36 || (width > 250 && width < 262) ? 1 : 9)
+    check_both({.n_rep = 3, .head_dim = 40, .n_valid = 290, .spread = 2, .window = width});
   for (const uint32_t width : {1u, 2u, 15u, 16u, 17u, 31u, 33u, 255u, 256u, 257u, 512u, 700u})
-    for (const uint32_t n_valid : {1024u, 1025u, 1040u, 1057u}) check(4, 64, n_valid, 1.0f, n_valid - width);
+    for (const uint32_t n_valid : {1024u, 1025u, 1040u})
+      for (const uint32_t n_rows : {1u, 20u})
+        check_both(
+            {.n_rows = n_rows, .n_rep = 2, .head_dim = 16, .n_valid = n_valid, .spread = 1, .window = width});
+}
+
+// What one call gives, cut into parts of chunks in every way, gives the same bits.
+TEST(Attend, chunks_done_apart_and_merged_give_what_one_call_gives) {
+  for (const KvType type : kv_types)
+    for (const Table* table : runnable_tables())
+      for (const uint32_t window : {Attend::no_window, 300u, 700u}) {
+        const uint32_t n_rep = 8, head_dim = 80, n_valid = 900;
+        Random rng;
+        Rows k(n_valid), v(n_valid);
+        for (Rows* rows : {&k, &v})
+          for (auto& row : *rows)
+            for (uint32_t i = 0; i < head_dim; ++i) row.push_back(rng.unit() * 3);
+        Cache cache(*table, type, head_dim, k, v);
+        std::vector<float> q(n_rep * head_dim), whole(q.size()), cut(q.size());
+        for (float& x : q) x = rng.unit() * 3;
+        Memory scratch(attend_scratch(n_rep, head_dim) * sizeof(float), 0xFF);
+        Attend a;
+        a.q = q.data(), a.out = whole.data(), a.ld = q.size(), a.n_rep = n_rep, a.head_dim = head_dim;
+        a.k_chunks = cache.k_chunks.data(), a.v_chunks = cache.v_chunks.data(), a.n_valid = n_valid;
+        a.window = window, a.scale = 0.125f, a.scratch = reinterpret_cast<float*>(scratch.data());
+        const KvKernels& kv = table->kv(type);
+        ASSERT_TRUE(kv.attend(a));
+        a.out = cut.data();
+        const uint32_t c0 = a.first(0) / kv_chunk, c1 = 4;
+        const size_t part = attend_part(n_rep, head_dim);
+        for (const uint32_t step : {1u, 2u, 4u}) {
+          std::vector<float> parts((c1 - c0) * part + 1, 5.0f);
+          for (uint32_t c = c0; c < c1; c += step)
+            ASSERT_TRUE(kv.attend_parts(a, c, std::min(c + step, c1), parts.data() + (c - c0) * part));
+          kv.merge_parts(a, parts.data());
+          EXPECT_EQ(first_difference(cut.data(), whole.data(), cut.size()), -1)
+              << table->name << ' ' << name(type) << " window " << window << " by " << step;
+          EXPECT_EQ(parts.back(), 5.0f);
+        }
+      }
 }
 
 TEST(Attend, a_score_that_overflows_is_reported_and_one_beyond_the_valid_keys_is_not_looked_at) {
-  for (const Table* table : runnable_tables()) {
-    for (const uint32_t bad : {0u, 14u, 15u, 16u, 33u, 300u}) {
-      const uint32_t head_dim = 16, n = 320;
-      Random rng;
-      Cache cache = fill(*table, n, head_dim, 1.0f, rng);
-      std::vector<float> row(head_dim, 60000.0f), q(2 * head_dim, 1.0f), out(q.size());
-      for (uint32_t i = 0; i < head_dim; ++i)
-        q[head_dim + i] = 0x1p127f;  // the second head overflows on a large key
-      ASSERT_TRUE(table->store_k(row.data(), head_dim, bad % kv_chunk, cache.k[bad / kv_chunk].data()));
-      std::vector<float> scratch(attend_scratch(2, head_dim));
-      Attend a{q.data(),       1,         head_dim, cache.k_chunks.data(), cache.v_chunks.data(), n, 0.25f,
-               scratch.data(), out.data()};
-      EXPECT_TRUE(table->attend_f16(a)) << table->name;
-      a.n_rep = 2;
-      EXPECT_FALSE(table->attend_f16(a)) << table->name << " key " << bad;
-      for (uint32_t i = 0; i < head_dim; ++i) q[head_dim + i] = 0x1p110f;  // large only on the bad key
-      a.n_valid = bad;
-      if (bad > 0) {
-        EXPECT_TRUE(table->attend_f16(a)) << table->name << " key " << bad;
+  for (const KvType type : kv_types)
+    for (const Table* table : runnable_tables())
+      for (const uint32_t bad : {0u, 14u, 15u, 16u, 33u, 300u}) {
+        const uint32_t head_dim = 16, n = 320;
+        const KvKernels& kv = table->kv(type);
+        Random rng;
+        Rows k(n), v(n);
+        for (Rows* rows : {&k, &v})
+          for (auto& row : *rows)
+            for (uint32_t i = 0; i < head_dim; ++i) row.push_back(rng.unit());
+        Cache cache(*table, type, head_dim, k, v);
+        // Along the first rotated axis, so that no cancellation makes the sum small.
+        ASSERT_TRUE(cache.store_k(bad, std::vector<float>(head_dim, 60000.0f)));
+        std::vector<float> q(2 * head_dim, 1.0f), out(q.size());
+        Memory scratch(attend_scratch(2, head_dim) * sizeof(float), 0);
+        std::fill(q.begin() + head_dim, q.end(), 0x1p123f);  // the second head overflows on a large key
+        Attend a;
+        a.q = q.data(), a.out = out.data(), a.ld = q.size(), a.head_dim = head_dim;
+        a.k_chunks = cache.k_chunks.data(), a.v_chunks = cache.v_chunks.data();
+        a.n_valid = n, a.scale = 0.25f, a.scratch = reinterpret_cast<float*>(scratch.data());
+        const auto where = [&] { return std::string(table->name) + " key " + std::to_string(bad); };
+        EXPECT_TRUE(kv.attend(a)) << where();
+        a.n_rep = 2;
+        EXPECT_FALSE(kv.attend(a)) << where();
+        std::fill(q.begin() + head_dim, q.end(), 0x1p112f);  // large only on the bad key
+        a.n_valid = bad;
+        if (bad > 0) {
+          EXPECT_TRUE(kv.attend(a)) << where();
+        }
+        a.n_valid = bad + 1;
+        EXPECT_FALSE(kv.attend(a)) << where();
+        a.n_valid = n;
+        a.window = n - bad - 1;  // begins behind it
+        EXPECT_TRUE(kv.attend(a)) << where();
+        a.window = n - bad;
+        EXPECT_FALSE(kv.attend(a)) << where();
       }
-      a.n_valid = bad + 1;
-      EXPECT_FALSE(table->attend_f16(a)) << table->name << " key " << bad;
-    }
+}
+
+TEST(Attend, a_row_the_cache_cannot_hold_is_refused_wherever_it_stands) {
+  for (const KvType type : kv_types)
+    for (const Table* table : runnable_tables())
+      for (const uint32_t n : {4u, 16u, 64u, 80u, 100u, 256u})
+        for (const uint32_t at : {0u, n / 2, n - 1})
+          for (const float bad : {INFINITY, -INFINITY, NAN}) {
+            Memory k(kv_chunk_bytes(type, n), 0), v(kv_chunk_bytes(type, n), 0);
+            std::vector<float> row(n, 1.5f);
+            const KvKernels& kv = table->kv(type);
+            EXPECT_TRUE(kv.store_k(row.data(), n, 17, k.data()) && kv.store_v(row.data(), n, 17, v.data()));
+            row[at] = bad;
+            EXPECT_FALSE(kv.store_k(row.data(), n, 17, k.data())) << table->name << ' ' << name(type);
+            EXPECT_FALSE(kv.store_v(row.data(), n, 17, v.data())) << table->name << ' ' << name(type);
+          }
+  // Finite, but too large: a half's limit; for q8 the rotation's sums.
+  for (const Table* table : runnable_tables()) {
+    std::vector<float> row(64, 1.0f);
+    Memory k(kv_chunk_bytes(KvType::f16, 64), 0);
+    row[3] = 65520.0f;
+    EXPECT_FALSE(table->kv(KvType::f16).store_k(row.data(), 64, 0, k.data()));
+    row[3] = std::nextafter(65520.0f, 0.0f);
+    EXPECT_TRUE(table->kv(KvType::f16).store_k(row.data(), 64, 0, k.data()));
+    row.assign(64, 0x1p122f);
+    EXPECT_FALSE(table->kv(KvType::q8).store_k(row.data(), 64, 0, k.data())) << table->name;
+    row.assign(64, 0x1p121f);
+    EXPECT_TRUE(table->kv(KvType::q8).store_k(row.data(), 64, 0, k.data())) << table->name;
   }
 }
 

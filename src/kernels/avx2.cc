@@ -7,6 +7,7 @@
 
 #include "kernels/avx2.h"
 #include "kernels/fma.h"
+#include "kernels/scalar.h"
 
 namespace bw::kernels::avx2 {
 namespace {
@@ -27,6 +28,8 @@ namespace {
 #include "kernels/vector_functions.inc"
 
 #include "kernels/vector_attend.inc"
+
+#include "kernels/vector_attend_f16.inc"
 }  // namespace
 }  // namespace bw::kernels::avx2
 BW_TARGET_END
@@ -35,8 +38,8 @@ namespace bw::kernels {
 namespace avx2 {
 namespace {
 constexpr Table with(std::string_view name, bool (*runs)(), decltype(Table::product) products) {
-  return {name, runs, non_finite, act32, act256,    products, rms_norm,
-          exp,  glu,  add_to,     rope,  store_f16, store_k,  attend_f16};
+  return {name, runs, non_finite, act32, act256,  products,      rms_norm,
+          exp,  glu,  add_to,     rope,  &kv_f16, &scalar::kv_q8};
 }
 bool available_vnni() {
   return available() && has_avxvnni();

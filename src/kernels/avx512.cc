@@ -8,6 +8,7 @@
 #include "kernels/amx.h"
 #include "kernels/avx512.h"
 #include "kernels/fma.h"
+#include "kernels/scalar.h"
 
 namespace bw::kernels::avx512 {
 
@@ -28,6 +29,8 @@ namespace {
 #include "kernels/vector_functions.inc"
 
 #include "kernels/vector_attend.inc"
+
+#include "kernels/vector_attend_f16.inc"
 }  // namespace
 }  // namespace bw::kernels::avx512
 BW_TARGET_END
@@ -36,8 +39,8 @@ namespace bw::kernels {
 namespace {
 constexpr Table with_products(std::string_view name, bool (*can)(), decltype(Table::product) product) {
   using namespace avx512;
-  return {name, can, non_finite, act32, act256,    product, rms_norm,
-          exp,  glu, add_to,     rope,  store_f16, store_k, attend_f16};
+  return {name, can, non_finite, act32, act256,  product,       rms_norm,
+          exp,  glu, add_to,     rope,  &kv_f16, &scalar::kv_q8};
 }
 }  // namespace
 const Table avx512::table = with_products("avx512vnni", avx512::available, avx512::product);

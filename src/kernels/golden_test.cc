@@ -17,6 +17,8 @@ const std::map<std::string, std::string> golden = {
     {"act256", "a4dc6aad0455fdec7820b1058871cd5f0ba74ae47209c5f1292b2de95fc98800"},
     {"act32", "db7fdc6ad39266edda05632e536adda3bb25c3e18029b1b60d146de5d2bfc85c"},
     {"attend_f16", "733ae5a73df624d954dcdad90fa02d2bc8bbc9127c033a278610a834069bc4fd"},
+    {"attend_q8", "2958c2e06ca133c82bb1d17b41f89428dd2e9cdbe2b1942e47c022e8d50d43ff"},
+    {"chunks_q8", "24fdddacb69967098f467a338487fb1d38efc78a06a711c50f9904094ec0882e"},
     {"exp", "94c49751cd9051248e22939cb83da6ed5d592c7d91d6cb29b4a1b3c69c29f60b"},
     {"gelu", "27cc081ff12d66d654f46fbc388d9f07d88d5eeb1107e6bf6c7912a092ff70d2"},
     {"product BF16", "bd47361ef38b0491545a9dbbcd5a882398fc89edbc2dc65aaaff076863f22fb7"},
@@ -108,27 +110,38 @@ TEST(Golden, every_function_has_its_digest) {
       table->rope(y.data(), x.data(), other.data(), 4094, neox);
       digest_of_y(neox ? "rope neox" : "rope normal");
     }
-    std::vector<uint16_t> half(n), k(2 * kv_chunk * 80), v(2 * kv_chunk * 80);
-    ASSERT_TRUE(table->store_f16(wide.data(), n, half.data()));
+    std::vector<uint16_t> half(n);
+    ASSERT_TRUE(table->kv(KvType::f16).store_v(wide.data(), n, 0, reinterpret_cast<std::byte*>(half.data())));
     Digest digest;
     digest.add(half);
     expect_golden(*table, "store_f16", digest);
 
-    constexpr uint32_t head_dim = 80, n_rep = 9, n_valid = 401;
-    for (uint32_t j = 0; j < n_valid; ++j) {
-      const float* row = wide.data() + j * 19;
-      uint16_t* chunk = k.data() + j / kv_chunk * kv_chunk * head_dim;
-      ASSERT_TRUE(table->store_k(row, head_dim, j % kv_chunk, chunk));
-      ASSERT_TRUE(table->store_f16(row + 11, head_dim, v.data() + size_t(j) * head_dim));
+    for (const KvType type : kv_types) {
+      const KvKernels& kv = table->kv(type);
+      constexpr uint32_t head_dim = 80, n_rep = 9, n_valid = 401;
+      const size_t bytes = kv_chunk_bytes(type, head_dim);
+      std::vector<float> memory(4 * bytes / 4), scratch(attend_scratch(n_rep, head_dim)),
+          out(n_rep * head_dim);
+      std::byte* chunks[4];  // K, K, V, V
+      for (size_t i = 0; i < 4; ++i) chunks[i] = reinterpret_cast<std::byte*>(memory.data()) + i * bytes;
+      for (uint32_t j = 0; j < n_valid; ++j) {
+        const float* row = wide.data() + j * 19;
+        ASSERT_TRUE(kv.store_k(row, head_dim, j % kv_chunk, chunks[j / kv_chunk]));
+        ASSERT_TRUE(kv.store_v(row + 11, head_dim, j % kv_chunk, chunks[2 + j / kv_chunk]));
+      }
+      Attend a;
+      a.q = wide.data() + 100, a.out = out.data(), a.ld = out.size(), a.n_rep = n_rep, a.head_dim = head_dim;
+      a.k_chunks = chunks, a.v_chunks = chunks + 2, a.n_valid = n_valid, a.scale = 0x1p-12f;
+      a.scratch = scratch.data();
+      ASSERT_TRUE(kv.attend(a));
+      Digest attended;
+      attended.add(out);
+      expect_golden(*table, "attend_" + std::string(name(type)), attended);
+      if (type == KvType::f16) continue;
+      Digest held;  // the bytes of a chunk are one for every instruction set
+      held.add(memory);
+      expect_golden(*table, "chunks_q8", held);
     }
-    const uint16_t* const ks[] = {k.data(), k.data() + kv_chunk * head_dim};
-    const uint16_t* const vs[] = {v.data(), v.data() + kv_chunk * head_dim};
-    std::vector<float> scratch(attend_scratch(n_rep, head_dim)), out(n_rep * head_dim);
-    ASSERT_TRUE(table->attend_f16(
-        {wide.data() + 100, n_rep, head_dim, ks, vs, n_valid, 0x1p-12f, scratch.data(), out.data()}));
-    Digest attended;
-    attended.add(out);
-    expect_golden(*table, "attend_f16", attended);
   }
 }
 

@@ -9,12 +9,12 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "kernels/attend.h"
 #include "quant/types.h"
 
 namespace bw::kernels {
 
 inline constexpr uint32_t panel_rows = 16;  // rows interleaved in one panel
-inline constexpr uint32_t kv_chunk = 256;   // positions in an attention chunk (BN1 section 7)
 
 // Rows of one linear in R16K4. A panel is panel_rows rows (the last one padded with zeros in memory only).
 struct Packed {
@@ -43,25 +43,6 @@ struct Acts {
 
 enum class Glu { silu, gelu };
 
-// One (row, KV head) pair's attention: the n_rep query heads that share the KV head.
-// A chunk holds kv_chunk positions of one KV head, f16 [kv_chunk * head_dim], 64-byte aligned; chunks[c] are
-// for positions 256c... A V chunk is row-major [kv_chunk, head_dim], written by store_f16. A K chunk is
-// written by store_k only: [kv_chunk / 16][head_dim][16], 16 positions interleaved, so that 16 dot products
-// run side by side. Whoever copies part of a page copies whole chunks. Positions before first_valid, and at
-// and after n_valid, may hold anything; chunks wholly before first_valid are not read.
-struct Attend {
-  const float* q = nullptr;  // [n_rep, head_dim] after RoPE
-  uint32_t n_rep = 1, head_dim = 0;
-  const uint16_t* const* k_chunks = nullptr;  // [n_chunks] pointers to K chunks
-  const uint16_t* const* v_chunks = nullptr;
-  uint32_t n_valid = 0;  // keys first_valid .. n_valid-1 are attended (the row's own position + 1)
-  float scale = 0;
-  float* scratch = nullptr;  // attend_scratch(n_rep, head_dim) floats
-  float* out = nullptr;      // [n_rep, head_dim]
-  uint32_t first_valid = 0;  // below n_valid; keys before it are outside the window
-};
-size_t attend_scratch(uint32_t n_rep, uint32_t head_dim);
-
 struct Table {
   std::string_view name;  // "scalar", "avx2", "avx512vnni"
   bool (*available)();    // this machine and operating system can run it
@@ -81,12 +62,9 @@ struct Table {
   void (*add)(float* x, const float* y, size_t n);  // x = add(x, y)
   // x [head_dim], cos/sin [n_rot/2]; neox pairs (i, i + n_rot/2), else (2i, 2i + 1). Section 6.
   void (*rope)(float* x, const float* cos, const float* sin, uint32_t n_rot, bool neox);
-  // f32 -> f16 nearest even; false when a value is not finite or |x| >= 65520.
-  bool (*store_f16)(const float* x, size_t n, uint16_t* out);
-  // The same for the K row of one position, into its place in a K chunk; pos = position % kv_chunk.
-  bool (*store_k)(const float* x, uint32_t head_dim, uint32_t pos, uint16_t* chunk);
-  // Section 7, F16 cache. False when a score is not finite.
-  bool (*attend_f16)(const Attend& a);
+  // Section 7, by the cache's type.
+  const KvKernels *kv_f16, *kv_q8;
+  const KvKernels& kv(KvType type) const { return type == KvType::q8 ? *kv_q8 : *kv_f16; }
 };
 
 std::span<const Table* const> tables();  // all compiled in, slowest first

@@ -63,25 +63,39 @@ void bench_product(benchmark::State& state, const Table* table, quant::Type type
       C(passes * double(n_out) / 16 * double(kernels::panel_bytes(type, k)), C::kIsRate);
 }
 
-void bench_attend(benchmark::State& state, const Table* table, uint32_t n_rep, uint32_t head_dim,
-                  uint32_t n_valid) {
+void bench_attend(benchmark::State& state, const Table* table, kernels::KvType type, uint32_t n_rows,
+                  uint32_t n_rep, uint32_t head_dim, uint32_t n_valid) {
   const uint32_t n_chunks = (n_valid + kernels::kv_chunk - 1) / kernels::kv_chunk;
-  std::vector<uint16_t> k(size_t(n_chunks) * kernels::kv_chunk * head_dim, uint16_t(0x2E66)), v = k;
-  std::vector<const uint16_t*> ks, vs;
+  const size_t bytes = kernels::kv_chunk_bytes(type, head_dim);
+  std::vector<std::byte> memory(2 * n_chunks * bytes + 64);
+  std::byte* base = memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64) % 64;
+  std::vector<const std::byte*> ks, vs;
+  std::vector<float> row(head_dim);
+  const kernels::KvKernels& kv = table->kv(type);
   for (uint32_t c = 0; c < n_chunks; ++c) {
-    ks.push_back(k.data() + size_t(c) * kernels::kv_chunk * head_dim);
-    vs.push_back(v.data() + size_t(c) * kernels::kv_chunk * head_dim);
+    std::byte *k = base + 2 * c * bytes, *v = k + bytes;
+    for (uint32_t j = 0; j < kernels::kv_chunk; ++j) {
+      for (uint32_t i = 0; i < head_dim; ++i) row[i] = float(int((i * 31 + j * 17) % 64) - 32) / 32;
+      kv.store_k(row.data(), head_dim, j, k);
+      kv.store_v(row.data(), head_dim, j, v);
+    }
+    ks.push_back(k);
+    vs.push_back(v);
   }
-  std::vector<float> q(size_t(n_rep) * head_dim, 0.1f), out(q.size()),
-      scratch(kernels::attend_scratch(n_rep, head_dim));
-  const kernels::Attend a{q.data(), n_rep,  head_dim,       ks.data(), vs.data(),
-                          n_valid,  0.125f, scratch.data(), out.data()};
+  const size_t ld = size_t(n_rep) * head_dim;
+  std::vector<float> q(n_rows * ld, 0.1f), out(q.size()),
+      scratch(kernels::attend_scratch(n_rep, head_dim) + 16);
+  for (size_t i = 0; i < q.size(); ++i) q[i] = float(int(i * 7919 % 255) - 127) / 64;
+  kernels::Attend a;
+  a.q = q.data(), a.out = out.data(), a.ld = ld, a.n_rows = n_rows, a.n_rep = n_rep, a.head_dim = head_dim;
+  a.k_chunks = ks.data(), a.v_chunks = vs.data(), a.n_valid = n_valid - n_rows + 1, a.scale = 0.125f;
+  a.scratch = scratch.data() + (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64) % 64 / 4;
   for (auto _ : state) {
-    benchmark::DoNotOptimize(table->attend_f16(a));
+    benchmark::DoNotOptimize(kv.attend(a));
     benchmark::ClobberMemory();
   }
   using C = benchmark::Counter;
-  state.counters["MAC"] = C(double(state.iterations()) * 2 * n_rep * head_dim * n_valid, C::kIsRate);
+  state.counters["MAC"] = C(double(state.iterations()) * 2 * n_rows * n_rep * head_dim * n_valid, C::kIsRate);
 }
 
 void bench_functions(benchmark::State& state, const Table* table, int which) {
@@ -181,11 +195,13 @@ const int registered = [] {
         RegisterBenchmark((stem + "/cold/" + std::to_string(n)).c_str(), bench_product, t, type.type, n,
                           true);
     }
-    for (const uint32_t n_rep : {1u, 3u, 7u, 8u})
-      for (const uint32_t n_valid : {512u, 4096u})
-        RegisterBenchmark(
-            ("attend/" + name + "/" + std::to_string(n_rep) + "x64/" + std::to_string(n_valid)).c_str(),
-            bench_attend, t, n_rep, 64, n_valid);
+    for (const kernels::KvType type : kernels::kv_types)
+      for (const uint32_t n_rep : {1u, 3u, 7u, 8u})
+        for (const uint32_t n_rows : {1u, kernels::attend_rows(n_rep)})
+          RegisterBenchmark(("attend/" + name + "/" + std::string(kernels::name(type)) + "/" +
+                             std::to_string(n_rows) + "x" + std::to_string(n_rep) + "x64/4096")
+                                .c_str(),
+                            bench_attend, t, type, n_rows, n_rep, 64, 4096);
     const char* const functions[] = {"rms_norm", "silu", "act32", "exp"};
     for (int i = 0; i < 4; ++i)
       RegisterBenchmark((std::string(functions[i]) + "/" + name).c_str(), bench_functions, t, i);

@@ -18,10 +18,6 @@ bool available() {
   return true;
 }
 
-bool is_non_finite(float x) {
-  return (std::bit_cast<uint32_t>(x) & 0x7F800000u) == 0x7F800000u;
-}
-
 bool non_finite(const float* x, size_t n) {
   bool found = false;
   for (size_t i = 0; i < n; ++i) found |= is_non_finite(x[i]);
@@ -96,25 +92,6 @@ void rope(float* x, const float* cos, const float* sin, uint32_t n_rot, bool neo
   }
 }
 
-// False where binary16 has no finite value for x.
-bool to_half(float x, uint16_t* out) {
-  *out = quant::float_to_half(x);
-  return !is_non_finite(x) && std::fabs(x) < 65520.0f;
-}
-
-bool store_f16(const float* x, size_t n, uint16_t* out) {
-  bool ok = true;
-  for (size_t i = 0; i < n; ++i) ok &= to_half(x[i], out + i);
-  return ok;
-}
-
-bool store_k(const float* x, uint32_t head_dim, uint32_t pos, uint16_t* chunk) {
-  bool ok = true;
-  uint16_t* group = chunk + size_t(pos / 16) * head_dim * 16 + pos % 16;
-  for (uint32_t i = 0; i < head_dim; ++i) ok &= to_half(x[i], group + 16 * i);
-  return ok;
-}
-
 }  // namespace
 
 float exp_bn1(float x) {
@@ -135,7 +112,7 @@ float tree32(float* lane) {
   return lane[0];
 }
 
-const Table table{"scalar", available, non_finite, act32, act256,    product, rms_norm,
-                  exp,      glu,       add,        rope,  store_f16, store_k, attend_f16};
+const Table table{"scalar", available, non_finite, act32, act256,  product, rms_norm,
+                  exp,      glu,       add,        rope,  &kv_f16, &kv_q8};
 
 }  // namespace bw::kernels::scalar

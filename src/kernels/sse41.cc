@@ -10,6 +10,7 @@
 
 #include "kernels/fma.h"
 #include "kernels/panel.h"
+#include "kernels/scalar.h"
 #include "kernels/sse41.h"
 #include "quant/half.h"
 #include "quant/iq4.h"
@@ -32,6 +33,8 @@ namespace {
 #include "kernels/vector_functions.inc"
 
 #include "kernels/vector_attend.inc"
+
+#include "kernels/vector_attend_f16.inc"
 
 constexpr bool folds = true;
 constexpr int columns = 4;
@@ -98,7 +101,7 @@ inline V iq4_levels_of(const V& nibbles) {
 BW_TARGET_END
 
 namespace bw::kernels::sse41 {
-constinit const Table table{"sse41", available, non_finite, act32, act256,    product, rms_norm,
-                            exp,     glu,       add_to,     rope,  store_f16, store_k, attend_f16};
+constinit const Table table{"sse41", available, non_finite, act32, act256,  product,       rms_norm,
+                            exp,     glu,       add_to,     rope,  &kv_f16, &scalar::kv_q8};
 }
 #endif
