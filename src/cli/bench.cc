@@ -4,8 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/figure_json.h"
 #include "cli/cli.h"
-#include "cli/json.h"
 #include "speed/speed.h"
 
 namespace bw::cli {
@@ -47,9 +47,7 @@ int run(const Shared& shared, const std::string& name, const speed::BenchOptions
   fmt::print("{}  ({}, {} threads)\n", *path, r->isa, r->n_threads);
   fmt::print("  prefill {:<5}       {}\n", options.prefill, show(r->prefill_tokens_per_s));
   fmt::print("  decode {:<6}       {}\n", options.decode, show(r->decode_tokens_per_s));
-  if (r->read_bandwidth.known())
-    fmt::print("  read bandwidth      {:.1f} GB/s {}\n", r->read_bandwidth.value * 1e-9,
-               bw::name(r->read_bandwidth.birth));
+  fmt::print("  read bandwidth      {}\n", show(r->read_bandwidth));
   fmt::print("  share decode uses   {}\n", show(r->read_bandwidth_share));
   fmt::print("  start to ready      {}\n", show(r->load_s));
   return 0;

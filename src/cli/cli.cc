@@ -114,22 +114,6 @@ std::string bytes_text(double bytes) {
     return fmt::format("{:.2f} GiB", bytes / (1024.0 * 1024 * 1024));
   return fmt::format("{:.1f} MiB", mib(bytes));
 }
-std::string show(const Figure& f) {
-  double factor = 1;
-  Figure scaled = f;
-  if (f.unit == "bytes") {
-    const bool large = std::fabs(f.value) >= 1024.0 * 1024 * 1024;
-    factor = large ? 1 / (1024.0 * 1024 * 1024) : 1 / (1024.0 * 1024);
-    scaled.unit = large ? "GiB" : "MiB";
-  } else if (f.unit == "share") {
-    factor = 100;
-    scaled.unit = "%";
-  }
-  scaled.value *= factor;
-  if (f.low) scaled.low = *f.low * factor;
-  if (f.high) scaled.high = *f.high * factor;
-  return describe(scaled);
-}
 
 int program(int argc, char** argv) {
   Shared shared;

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/figure.h"
 #include "base/result.h"
+#include "report/figures.h"
 
 namespace CLI {
 class App;
@@ -59,7 +59,6 @@ void catch_interrupts();
 
 // "412.5 MiB", "1.9 GiB"
 std::string bytes_text(double bytes);
-// A figure in a person's units: bytes as MiB or GiB, shares as per cent; any other as describe() shows it.
-std::string show(const Figure& figure);
+using report::show;  // a figure in a person's units, as the report has it
 
 }  // namespace bw::cli

@@ -5,9 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/data_dir.h"
+#include "base/figure_json.h"
 #include "base/host.h"
 #include "cli/cli.h"
-#include "cli/json.h"
 #include "cli/model_session.h"
 #include "quality/divergence.h"
 #include "tasks/suite.h"

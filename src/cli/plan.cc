@@ -4,8 +4,8 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "base/figure_json.h"
 #include "cli/cli.h"
-#include "cli/json.h"
 #include "cli/model_session.h"
 #include "memory/memory.h"
 #include "scenario/scenario.h"

@@ -8,6 +8,7 @@
 #include "base/version.h"
 #include "judge/observe.h"
 #include "judge/run.h"
+#include "speed/wire.h"
 
 namespace bw::judge {
 namespace {
@@ -72,7 +73,8 @@ Status measure_one(Run& run, size_t index, const Sweep& sweep, Rounds& rounds) {
   Subject& s = run.subjects[index];
   auto& into = sweep.probe ? rounds.probe : rounds.main;
   const std::string key = key_of(run, s, sweep);
-  if (auto saved = run.services.store->find(key)) {
+  // What an earlier version saved in another form is measured again.
+  if (auto saved = run.services.store->find(key); saved && speed::child_answer(*saved)) {
     into.push_back(std::move(*saved));
     ++run.n_reused;
     return {};

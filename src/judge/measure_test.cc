@@ -154,6 +154,23 @@ TEST_F(Measuring, a_resumed_run_measures_only_what_is_missing) {
   EXPECT_EQ(third.judgement.candidates[1].speed.report.ttft_p95_ms.n, 68);
 }
 
+TEST_F(Measuring, what_was_saved_in_a_form_that_cannot_be_read_is_measured_again) {
+  judge::Run first = run();
+  ASSERT_TRUE(measure(first));
+  const size_t n = calls.size();
+  // An earlier version wrote the birth of a figure as a number.
+  for (auto& [key, raw] : store.all) {
+    const size_t at = raw.find("\"measured\"");
+    ASSERT_NE(at, std::string::npos) << raw;
+    raw.replace(at, 10, "0");
+  }
+  judge::Run second = run();
+  ASSERT_TRUE(measure(second));
+  EXPECT_EQ(calls.size(), 2 * n);
+  EXPECT_EQ(second.n_reused, 0u);
+  EXPECT_EQ(second.judgement.candidates[0].memory.report.peak.value, 5000);
+}
+
 TEST_F(Measuring, another_load_or_file_is_measured_again) {
   judge::Run first = run();
   ASSERT_TRUE(measure(first));

@@ -1,11 +1,12 @@
 // Divergence to and from JSON text, for the store of finished work.
 #include <nlohmann/json.hpp>
 
+#include "base/figure_json.h"
 #include "quality/quality.h"
 
 namespace bw::quality {
 namespace {
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 
 constexpr std::pair<const char*, Figure Divergence::*> figures[] = {
     {"kld_mean", &Divergence::kld_mean},
@@ -18,32 +19,14 @@ constexpr std::pair<const char*, Figure Divergence::*> figures[] = {
     {"candidate_ppl", &Divergence::candidate_ppl},
     {"ppl_ratio", &Divergence::ppl_ratio}};
 
-json figure(const Figure& f) {
-  json j{{"unit", f.unit}, {"birth", int(f.birth)}, {"reason", f.reason}};
-  if (f.known()) j["value"] = f.value;
-  if (f.low) j["low"] = *f.low;
-  if (f.high) j["high"] = *f.high;
-  if (f.n) j["n"] = *f.n;
-  return j;
-}
-Figure figure(const json& j) {
-  Figure f;
-  f.unit = j.at("unit").get<std::string>();
-  const int birth = j.at("birth").get<int>();
-  if (birth < 0 || birth > int(Birth::unknown)) throw std::out_of_range("birth");
-  f.birth = Birth(birth);
-  f.reason = j.at("reason").get<std::string>();
-  if (f.known()) f.value = j.at("value").get<double>();
-  if (j.contains("low")) f.low = j["low"].get<double>();
-  if (j.contains("high")) f.high = j["high"].get<double>();
-  if (j.contains("n")) f.n = j["n"].get<int64_t>();
-  return f;
+Error unreadable(const std::string& why) {
+  return failed("saved divergence cannot be read: " + why, "start without --resume, or remove the store");
 }
 }  // namespace
 
 std::string to_json(const Divergence& d) {
   json j{{"n_positions", d.n_positions}, {"n_non_finite", d.n_non_finite}};
-  for (const auto& [name, member] : figures) j[name] = figure(d.*member);
+  for (const auto& [name, member] : figures) j[name] = json_of(d.*member);
   return j.dump();
 }
 
@@ -53,11 +36,14 @@ Result<Divergence> divergence_from_json(const std::string& text) {
     Divergence d;
     d.n_positions = j.at("n_positions").get<uint64_t>();
     d.n_non_finite = j.at("n_non_finite").get<uint64_t>();
-    for (const auto& [name, member] : figures) d.*member = figure(j.at(name));
+    for (const auto& [name, member] : figures) {
+      auto f = figure_of(j.at(name));
+      if (!f) return unreadable(std::string(name) + ": " + f.error().what);
+      d.*member = *std::move(f);
+    }
     return d;
   } catch (const std::exception& e) {
-    return failed(std::string("saved divergence cannot be read: ") + e.what(),
-                  "start without --resume, or remove the store");
+    return unreadable(e.what());
   }
 }
 

@@ -1,7 +1,7 @@
 // Judgement -> JSON. The order of keys is the order a person reads in; names are those of the schema.
-#include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/figure_json.h"
 #include "base/file.h"
 #include "base/version.h"
 #include "judge/costs.h"
@@ -13,26 +13,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json bound(const std::optional<double>& v) {
-  return v && std::isfinite(*v) ? Json(*v) : Json(nullptr);
-}
-
-Json figure(const Figure& f) {
-  Json j;
-  const bool known = f.known() && std::isfinite(f.value);
-  j["value"] = known ? Json(f.value) : Json(nullptr);
-  j["unit"] = f.unit;
-  j["birth"] = name(known ? f.birth : Birth::unknown);
-  j["low"] = bound(f.low);
-  j["high"] = bound(f.high);
-  j["n"] = f.n ? Json(*f.n) : Json(nullptr);
-  j["reason"] = known || !f.reason.empty() ? f.reason : "not measured";
-  return j;
-}
-
 Json figures(const judge::NamedFigures& all) {
   Json j = Json::object();
-  for (const auto& [key, f] : all) j[key] = figure(f);
+  for (const auto& [key, f] : all) j[key] = json_of(f);
   return j;
 }
 
@@ -43,7 +26,7 @@ Json axis(const judge::AxisResult& a) {
   for (const judge::CriterionResult& c : a.criteria)
     j["criteria"].push_back({{"name", c.name},
                              {"expected", c.expected},
-                             {"observed", figure(c.observed)},
+                             {"observed", json_of(c.observed)},
                              {"state", name(c.state)},
                              {"evidence", c.evidence.empty() ? "none" : c.evidence}});
   return j;
@@ -110,8 +93,8 @@ Json scenario_json(const judge::Judgement& all) {
 Json reference_json(const std::optional<judge::Reference>& r) {
   if (!r) return nullptr;
   Json j{{"name", r->name}, {"path", r->path}, {"sha256", r->sha256}};
-  j["bits_per_weight"] = figure(r->format.bits_per_weight);
-  j["file_bytes"] = figure(measured(static_cast<double>(r->format.file_bytes), "bytes"));
+  j["bits_per_weight"] = json_of(r->format.bits_per_weight);
+  j["file_bytes"] = json_of(measured(static_cast<double>(r->format.file_bytes), "bytes"));
   j["figures"] = {{"memory", figures(judge::memory_figures(r->memory))},
                   {"speed", figures(judge::speed_figures(r->speed))}};
   j["types"] = types(r->format);
@@ -199,8 +182,8 @@ std::string to_json(const judge::Judgement& all) {
   j["host"] = {{"cpu", all.host.cpu},
                {"isa", all.host.isa},
                {"n_threads", all.host.n_threads},
-               {"memory", figure(all.host.memory)},
-               {"memory_limit", figure(all.host.memory_limit)},
+               {"memory", json_of(all.host.memory)},
+               {"memory_limit", json_of(all.host.memory_limit)},
                {"os", all.host.os}};
   j["scenario"] = scenario_json(all);
   j["reference"] = reference_json(all.reference);

@@ -32,7 +32,8 @@ std::string headline(const json& axis, std::initializer_list<const char*> keys) 
   std::string out;
   for (const char* key : keys) {
     if (!axis.at("figures").contains(key)) continue;
-    out += fmt::format("{}{} {}", out.empty() ? "" : "; ", label(key), show_short(axis["figures"][key]));
+    out +=
+        fmt::format("{}{} {}", out.empty() ? "" : "; ", label(key), show_short(read(axis["figures"][key])));
   }
   return out;
 }
@@ -42,7 +43,7 @@ std::string first_open(const json& axis) {
     for (const json& c : axis.at("criteria"))
       if (c.at("state") == state)
         return fmt::format("{}: expected {}, observed {} ({})", label(c.at("name")),
-                           c.at("expected").get<std::string>(), show_short(c.at("observed")),
+                           c.at("expected").get<std::string>(), show_short(read(c.at("observed"))),
                            c.at("evidence").get<std::string>());
   return {};
 }
@@ -114,17 +115,16 @@ void criteria(Document& d, const json& axis) {
   if (axis.at("criteria").empty()) return;
   Table t{{"criterion", "expected", "observed", "state"}, {}};
   for (const json& c : axis["criteria"])
-    t.rows.push_back({label(c.at("name")), c.at("expected"), show(c.at("observed")), c.at("state")});
+    t.rows.push_back({label(c.at("name")), c.at("expected"), show(read(c.at("observed"))), c.at("state")});
   d.blocks.push_back(t);
 }
 
 void figures(Document& d, const json& figures) {
   Figures t;
-  for (const auto& [key, f] : figures.items()) {
-    const bool known = f.value("birth", "unknown") != "unknown";
-    std::string how = known && f.value("birth", "") != "declared" ? f.value("reason", "") : "";
-    if (f.contains("n") && f["n"].is_number())
-      how = fmt::format("n = {}{}{}", f["n"].get<int64_t>(), how.empty() ? "" : "; ", how);
+  for (const auto& [key, json_figure] : figures.items()) {
+    const Figure f = read(json_figure);
+    std::string how = f.known() && f.birth != Birth::declared ? f.reason : "";
+    if (f.n) how = fmt::format("n = {}{}{}", *f.n, how.empty() ? "" : "; ", how);
     t.rows.push_back({label(key), show(f), how});
   }
   if (!t.rows.empty()) d.blocks.push_back(t);
@@ -222,7 +222,7 @@ Document build(const json& j) {
   if (!j.at("reference").is_null()) {
     const json& r = j["reference"];
     intro += fmt::format("Reference: {}, {} a weight.", r.at("name").get<std::string>(),
-                         show_short(r.at("bits_per_weight")));
+                         show_short(read(r.at("bits_per_weight"))));
   } else {
     intro += "No reference: degradation is unknown.";
   }
@@ -245,7 +245,7 @@ Document build(const json& j) {
               fmt::format("{}, numerics {}", host.at("isa").get<std::string>(),
                           j.at("numerics").get<std::string>()),
               Tone::plain},
-             {"memory limit", "", show(host.at("memory_limit")), Tone::plain},
+             {"memory limit", "", show(read(host.at("memory_limit"))), Tone::plain},
              {"made", "",
               fmt::format("{} by bitworth {}", j.at("created").get<std::string>(),
                           j.at("bitworth_version").get<std::string>()),

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "base/figure.h"
+#include "base/figure_json.h"
 
 namespace bw::report {
 namespace {
@@ -23,29 +23,21 @@ Scaled scaled(const std::string& unit, double value) {
   return {1, nullptr};
 }
 
-std::string with(const nlohmann::ordered_json& f, bool interval) {
-  const std::string birth = f.value("birth", "unknown");
-  const std::string reason = f.value("reason", "");
-  if (birth == "unknown" || !f.contains("value") || f["value"].is_null())
-    return fmt::format("unknown({})", reason);
-  const double value = f["value"].get<double>();
-  const std::string unit = f.value("unit", "");
-  const Scaled s = scaled(unit, value);
-  if (unit == "yes") return fmt::format("{} {}", value != 0 ? "yes" : "no", birth);
-  const bool count = value == std::floor(value) && std::fabs(value) < 1e6 &&
-                     (unit == "repeats" || unit == "items" || unit == "attempts" || unit == "streams");
-  std::string out = count ? fmt::format("{:.0f}", value) : number(value * s.factor);
-  const std::string shown_unit = s.unit ? s.unit : unit;
-  if (!shown_unit.empty()) out += " " + shown_unit;
-  out += " " + birth;
-  if (birth == "declared" && !reason.empty()) out += fmt::format(" ({})", reason);
-  if (interval) {
-    const bool low = f.contains("low") && f["low"].is_number(),
-               high = f.contains("high") && f["high"].is_number();
-    if (low || high)
-      out += fmt::format(" [{}, {}]", low ? number(f["low"].get<double>() * s.factor) : "no bound",
-                         high ? number(f["high"].get<double>() * s.factor) : "no bound");
-  }
+std::string with(const Figure& f, bool interval) {
+  if (!f.known()) return fmt::format("unknown({})", f.reason);
+  const Scaled s = scaled(f.unit, f.value);
+  if (f.unit == "yes") return fmt::format("{} {}", f.value != 0 ? "yes" : "no", name(f.birth));
+  const bool count =
+      f.value == std::floor(f.value) && std::fabs(f.value) < 1e6 &&
+      (f.unit == "repeats" || f.unit == "items" || f.unit == "attempts" || f.unit == "streams");
+  std::string out = count ? fmt::format("{:.0f}", f.value) : number(f.value * s.factor);
+  const std::string unit = s.unit ? s.unit : f.unit;
+  if (!unit.empty()) out += " " + unit;
+  out += std::string(" ") + name(f.birth);
+  if (f.birth == Birth::declared && !f.reason.empty()) out += fmt::format(" ({})", f.reason);
+  if (interval && (f.low || f.high))
+    out += fmt::format(" [{}, {}]", f.low ? number(*f.low * s.factor) : "no bound",
+                       f.high ? number(*f.high * s.factor) : "no bound");
   return out;
 }
 
@@ -129,10 +121,14 @@ constexpr Word words[] = {
 
 }  // namespace
 
-std::string show(const nlohmann::ordered_json& figure) {
+Figure read(const nlohmann::ordered_json& figure) {
+  auto f = figure_of(figure);
+  return f ? *std::move(f) : unknown("", f.error().what);
+}
+std::string show(const Figure& figure) {
   return with(figure, true);
 }
-std::string show_short(const nlohmann::ordered_json& figure) {
+std::string show_short(const Figure& figure) {
   return with(figure, false);
 }
 std::string label(const std::string& key) {

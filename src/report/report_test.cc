@@ -84,14 +84,18 @@ TEST(Report, a_record_of_another_schema_or_with_a_missing_key_is_refused) {
 }
 
 TEST(Report, figures_keep_their_birth_and_interval_in_a_persons_units) {
-  EXPECT_EQ(
-      report::show(nlohmann::ordered_json::parse(R"({"value":429166880,"unit":"bytes","birth":"measured"})")),
-      "409.3 MiB measured");
-  EXPECT_EQ(report::show(nlohmann::ordered_json::parse(
-                R"({"value":0.787,"unit":"share","birth":"measured","low":0.76,"high":0.81})")),
+  EXPECT_EQ(report::show(measured(429166880, "bytes")), "409.3 MiB measured");
+  EXPECT_EQ(report::show(with_interval(measured(0.787, "share"), 0.76, 0.81, 9)),
             "78.70 % measured [76.00, 81.00]");
-  EXPECT_EQ(report::show(nlohmann::ordered_json::parse(
-                R"({"value":null,"unit":"ms","birth":"unknown","reason":"n = 8"})")),
-            "unknown(n = 8)");
+  EXPECT_EQ(report::show_short(with_interval(measured(0.787, "share"), 0.76, 0.81, 9)), "78.70 % measured");
+  Figure one_sided = measured(3, "ms");
+  one_sided.high = 4;
+  EXPECT_EQ(report::show(one_sided), "3.00 ms measured [no bound, 4.00]");
+  EXPECT_EQ(report::show(unknown("ms", "n = 8")), "unknown(n = 8)");
+}
+
+TEST(Report, a_figure_that_breaks_the_form_is_shown_as_unknown) {
+  EXPECT_EQ(report::show(report::read(nlohmann::ordered_json::parse(R"({"value":3,"unit":"ms"})"))),
+            "unknown(figure: birth: expected a string, found nothing)");
 }
 }  // namespace

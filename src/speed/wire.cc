@@ -4,9 +4,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/figure_json.h"
+
 namespace bw::speed {
 namespace {
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 
 // Largest counts a load may ask for; beyond them a number is a mistake, not a scenario.
 constexpr uint64_t most_streams = 1024, most_tokens = 1u << 20, most_requests = 1u << 20, most_threads = 4096;
@@ -21,20 +23,9 @@ Result<uint64_t> uint_in(const json& j, const char* key, uint64_t low, uint64_t 
   return v;
 }
 
-json figure_json(const Figure& f) {
-  json j{{"unit", f.unit}, {"birth", static_cast<int>(f.birth)}, {"reason", f.reason}};
-  if (f.known()) j["value"] = f.value;
-  if (f.n) j["n"] = *f.n;
-  return j;
-}
-Figure figure_of(const json& j) {
-  Figure f;
-  f.unit = j.at("unit").get<std::string>();
-  f.reason = j.at("reason").get<std::string>();
-  f.birth = j.contains("value") ? static_cast<Birth>(j.at("birth").get<int>()) : Birth::unknown;
-  if (j.contains("value")) f.value = j.at("value").get<double>();
-  if (j.contains("n")) f.n = j.at("n").get<int64_t>();
-  return f;
+Error unreadable(const std::string& why) {
+  return failed("the measuring process answered something unreadable: " + why,
+                "run the same command again; if it repeats, report it with this message");
 }
 
 Code code_of(int c) {
@@ -93,7 +84,7 @@ std::string to_json(const ChildAnswer& a) {
               {"load_s", a.around.load_s},
               {"cpu_s", a.around.cpu_s},
               {"bytes_read_per_token", a.around.bytes_read_per_token},
-              {"read_bandwidth", figure_json(a.around.read_bandwidth)},
+              {"read_bandwidth", json_of(a.around.read_bandwidth)},
               {"peak_bytes", a.peak_bytes},
               {"isa", a.isa},
               {"n_threads", a.n_threads}}
@@ -121,15 +112,16 @@ Result<ChildAnswer> child_answer(const std::string& text) {
     a.samples.begin_ns = j.at("begin_ns").get<uint64_t>();
     a.samples.end_ns = j.at("end_ns").get<uint64_t>();
     a.samples.first_output = j.at("first_output").get<std::vector<engine::Token>>();
+    auto bandwidth = figure_of(j.at("read_bandwidth"));
+    if (!bandwidth) return unreadable("read_bandwidth: " + bandwidth.error().what);
     a.around = {j.at("load_s").get<double>(), j.at("cpu_s").get<double>(),
-                j.at("bytes_read_per_token").get<uint64_t>(), figure_of(j.at("read_bandwidth"))};
+                j.at("bytes_read_per_token").get<uint64_t>(), *std::move(bandwidth)};
     a.peak_bytes = j.at("peak_bytes").get<uint64_t>();
     a.isa = j.at("isa").get<std::string>();
     a.n_threads = j.at("n_threads").get<int>();
     return a;
   } catch (const json::exception& e) {
-    return failed(fmt::format("the measuring process answered something unreadable: {}", e.what()),
-                  "run the same command again; if it repeats, report it with this message");
+    return unreadable(e.what());
   }
 }
 
