@@ -11,6 +11,10 @@ Value no_attribute(const Value& subject, std::string_view name) {
   return undefined(type_name(subject) + " has no attribute '" + std::string(name.substr(0, 80)) + "'");
 }
 
+Error inside_escaped() {
+  return bad_input("methods and parts of what the filter safe gave are not built in");
+}
+
 // Offsets of the code points of `s`, and of its end.
 Result<std::vector<size_t>> code_points(Meter& m, std::string_view s) {
   BW_CHECK(m.allocate(s.size() * sizeof(size_t)));
@@ -71,6 +75,7 @@ Result<Chosen> chosen(size_t n, const Value& begin, const Value& end, const Valu
 
 Result<Value> Interp::attribute(const Value& subject, std::string_view name) {
   if (subject.undefined()) return used_undefined(subject);
+  if (subject.text() && subject.text()->escaped()) return inside_escaped();
   if (name.starts_with("_"))
     return undefined("attribute '" + std::string(name.substr(0, 80)) + "' is not for templates");
   if (subject.is<Namespace*>()) {
@@ -93,6 +98,7 @@ Result<Value> Interp::attribute(const Value& subject, std::string_view name) {
 
 Result<Value> Interp::item(const Value& subject, const Value& key) {
   if (subject.undefined()) return used_undefined(subject);
+  if (subject.text() && subject.text()->escaped()) return inside_escaped();
   if (subject.dict()) {
     if (key.list() || key.dict()) return no_attribute(subject, "unhashable key");
     BW_TRY(const Value* v, find(meter, *subject.dict(), key));
@@ -124,6 +130,7 @@ Result<Value> Interp::item(const Value& subject, const Value& key) {
 
 Result<Value> Interp::slice(const Value& subject, const Value& begin, const Value& end, const Value& step) {
   if (subject.undefined()) return used_undefined(subject);
+  if (subject.text() && subject.text()->escaped()) return inside_escaped();
   if (const MarkedText* text = subject.text()) {
     BW_CHECK(meter.read(text->size()));
     BW_TRY(const auto which, chosen(count_points(text->bytes()), begin, end, step));

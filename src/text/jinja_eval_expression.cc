@@ -1,4 +1,7 @@
 // Evaluates expressions: names, literals, chains, and the operators by way of jinja_operators.cc.
+#include <algorithm>
+#include <array>
+
 #include "text/jinja_interp.h"
 
 namespace bw::text::jinja {
@@ -200,6 +203,11 @@ Result<Value> Interp::eval_link(const Value& v, const Link& link, const ScopePtr
 }
 
 Result<Value> Interp::filter(const FilterRow& row, const Value& subject, Args& args) {
+  // These do the same to it as to any text, or leave it as it is; what the others would escape is not built.
+  constexpr std::array known = {"count", "d", "default", "length", "safe", "string", "tojson"};
+  if (subject.text() && subject.text()->escaped() &&
+      std::find(known.begin(), known.end(), row.name) == known.end())
+    return bad_input("the filter " + std::string(row.name) + " on what the filter safe gave is not built in");
   const Deeper deeper(meter, Deeper::What::call);
   BW_CHECK(deeper.check());
   return row.run(*this, subject, args);

@@ -72,9 +72,10 @@ Result<Value> filter_string(Interp& in, const Value& v, Args& args) {
   return make_text(in.meter, std::move(text));
 }
 
-Result<Value> filter_safe(Interp&, const Value& v, Args& args) {
+Result<Value> filter_safe(Interp& in, const Value& v, Args& args) {
   BW_TRY(const Bound bound, bind(args, "safe", {}));
-  return v;  // nothing is ever escaped; the parser lets it stand only last in {{ }}, where it changes nothing
+  BW_TRY(const MarkedText text, to_text(in.meter, v));
+  return make_text(in.meter, text.as_escaped());
 }
 
 Result<Value> filter_format(Interp& in, const Value& v, Args& args) {

@@ -92,6 +92,15 @@ Result<Value> arithmetic(Interp& in, const std::string& op, const Value& a, cons
   if (ia && ib) return on_integers(op, *ia, *ib);
   const auto na = as_number(a), nb = as_number(b);
   if (na && nb) return on_reals(op, *na, *nb);
+  if (const bool ea = a.text() && a.text()->escaped(), eb = b.text() && b.text()->escaped(); ea || eb) {
+    if (op != "+" || !a.text() || !b.text())
+      return bad_input("'" + op + "' on what the filter safe gave is not built in");
+    BW_CHECK(in.meter.allocate(6 * (a.text()->size() + b.text()->size())));
+    BW_CHECK(in.meter.spend((a.text()->size() + b.text()->size()) / 8));
+    MarkedText out = a.text()->escape();
+    out.append(b.text()->escape());
+    return make_text(in.meter, out.as_escaped());
+  }
   if (op == "+") {
     if (a.text() && b.text()) {
       MarkedText out = *a.text();

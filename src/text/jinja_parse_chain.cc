@@ -90,10 +90,6 @@ Status Parser::filters(Expr& e) {
       if (const auto why = unknown_filter(name)) return wrong_at(at, *why);
       Link& l = link(e, Link::Kind::filter, at);
       l.name = std::move(name);
-      if (l.name == "safe") {
-        if (safe_) return misplaced_safe();
-        safe_ = at;
-      }
       if (is_op("(")) {
         BW_TRY(l.args, arguments());
       }

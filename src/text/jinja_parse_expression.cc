@@ -42,9 +42,6 @@ Error Parser::wrong(const std::string& expected) const {
   }
   return wrong_at(t.at, "expected " + expected + ", found " + found);
 }
-Error Parser::misplaced_safe() const {
-  return wrong_at(*safe_, "the filter safe is built in only as the last one of a {{ }}");
-}
 Status Parser::expect(Tok kind, const char* text, const char* what) {
   if (now().kind != kind || (text && now().text != text)) return wrong(what);
   next();

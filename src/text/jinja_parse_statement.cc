@@ -14,7 +14,6 @@ Result<Program> parse(std::string_view source) {
 Result<Program> Parser::program() {
   Program out;
   BW_TRY(out.body, body({}));
-  if (safe_) return misplaced_safe();
   return out;
 }
 
@@ -39,8 +38,6 @@ Result<std::vector<Node>> Parser::body(std::initializer_list<const char*> ends) 
         next();
         node.kind = Node::Kind::output;
         BW_TRY(Expr e, tuple(true));
-        if (e.kind == Expr::Kind::chain && e.links.back().name == "safe") safe_.reset();
-        if (safe_) return misplaced_safe();
         node.exprs.push_back(std::move(e));
         BW_CHECK(expect(Tok::output_end, nullptr, "an operator or }}"));
         break;

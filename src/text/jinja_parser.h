@@ -73,14 +73,11 @@ class Parser {
   bool take_name(const char* name);
   Status expect(Tok kind, const char* text, const char* what);
   Error wrong(const std::string& expected) const;
-  Error misplaced_safe() const;
   Error wrong_at(Position at, const std::string& what) const;
 
   std::vector<Token> tokens_;
   size_t at_ = 0, depth_ = 0;
   size_t in_loops_ = 0;  // break and continue need one
-  // `safe` changes what later operators do with < and &, except where nothing comes later: last in {{ }}.
-  std::optional<Position> safe_;  // of the last one seen that is not known to stand there
   friend class Nested;
 };
 

@@ -25,7 +25,7 @@ SIMPLE(is_callable,
        v.is<CallablePtr>() || v.is<Loop*>() || v.undefined())  // Undefined has __call__, as in Jinja
 SIMPLE(is_defined, !v.undefined())
 SIMPLE(is_undefined, v.undefined())
-SIMPLE(is_escaped, false)
+SIMPLE(is_escaped, v.text() && v.text()->escaped())
 SIMPLE(is_false, v.is<bool>() && !*v.as<bool>())
 SIMPLE(is_true, v.is<bool>() && *v.as<bool>())
 SIMPLE(is_float, v.is<double>())

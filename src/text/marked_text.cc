@@ -4,7 +4,43 @@
 
 namespace bw::text {
 
+MarkedText MarkedText::as_escaped() const {
+  MarkedText out = *this;
+  out.escaped_ = true;
+  return out;
+}
+
+MarkedText MarkedText::escape() const {
+  if (escaped_) return *this;
+  MarkedText out;
+  for (size_t at = 0; at < size();) {
+    const size_t next = std::min(bytes_.find_first_of("&<>'\"", at), size());
+    out.append(slice(at, next));
+    if (next == size()) break;
+    const bool trusted = trusted_at(next);
+    switch (bytes_[next]) {
+      case '&':
+        out.append("&amp;", trusted);
+        break;
+      case '<':
+        out.append("&lt;", trusted);
+        break;
+      case '>':
+        out.append("&gt;", trusted);
+        break;
+      case '\'':
+        out.append("&#39;", trusted);
+        break;
+      default:
+        out.append("&#34;", trusted);
+    }
+    at = next + 1;
+  }
+  return out.as_escaped();
+}
+
 void MarkedText::append(std::string_view bytes, bool trusted) {
+  escaped_ = false;
   if (bytes.empty()) return;
   if (bytes_.empty())
     first_ = trusted;
@@ -14,6 +50,7 @@ void MarkedText::append(std::string_view bytes, bool trusted) {
 }
 
 void MarkedText::append(const MarkedText& other) {
+  escaped_ = false;
   size_t begin = 0;
   bool trusted = other.first_;
   for (size_t i = 0; i <= other.cuts_.size(); ++i) {

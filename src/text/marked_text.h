@@ -18,6 +18,13 @@ class MarkedText {
   size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
 
+  // Jinja's Markup: what the filter `safe` gives, whose operators escape < > & ' \" of what they join it
+  // with.
+  bool escaped() const { return escaped_; }
+  MarkedText as_escaped() const;  // the same bytes, said to be escaped
+  MarkedText escape() const;  // HTML's five characters written out, each with its mark, said to be escaped
+
+  // What grows is not said to be escaped.
   void append(const MarkedText& other);
   void append(std::string_view bytes, bool trusted);
   // Bytes [begin, end), end <= size().
@@ -31,6 +38,7 @@ class MarkedText {
   std::string bytes_;
   std::vector<size_t> cuts_;  // ascending, each in (0, size())
   bool first_ = false;
+  bool escaped_ = false;
 };
 
 }  // namespace bw::text

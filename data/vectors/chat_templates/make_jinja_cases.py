@@ -131,6 +131,10 @@ STATEMENTS = [
     "{% set content = 'a</think>b'.split('</think>') %}{{ content[-1] }}{{ content[0] }}", "{% if '</think>' in s %}y{% else %}n{% endif %}", "{% set x = s.split('o')[-1].lstrip('\\n') %}{{ x }}", "{{ s.split(' ')|first|lower }}",
     "{% set ns = namespace(found=false) %}{% for x in m %}{% if x.content is none %}{% set ns.found = true %}{% endif %}{% endfor %}{{ ns.found }}", "{% set ns = namespace(l=[]) %}{% for x in l %}{% set ns.l = ns.l + [x * 2] %}{% endfor %}{{ ns.l }}",
     "{% call(a) nosuch() %}{% endcall %}", "{{ caller }}", "{% for x in l %}{{ loop }}{% break %}{% endfor %}", "{% set x = loop %}", "{{ range }}", "{% if x %}{% endif %}{{ x|default('u') }}", "{% for x in l %}{% set y = x %}{% if loop.last %}{{ y }}{% endif %}{% endfor %}{{ y is defined }}",
+    "{{ ('<a>'|safe) ~ '<b>' }}", "{{ ('<a>'|safe) + '<b>' }}", "{{ '<b>&' + ('<a>'|safe) }}", "{{ ('<a>'|safe) + ('<b>'|safe) + '\"' + \"'\" }}", "{{ (html|safe + html)|length }}", "{% set x = html|safe if n else s %}{{ x ~ x }}{{ x is escaped }}{{ s is escaped }}",
+    "{{ '<a>'|safe|safe }}", "{{ ('<a>'|safe|string) + '<' }}", "{{ ('<a>'|safe ~ '<') + '<' }}", "{{ [('<a>'|safe), '<b>']|join }}", "{{ '%s<'|format('<a>'|safe) }}", "{{ '<'|replace('<', '<a>'|safe) + '<' }}", "{{ ('<a>'|safe) == '<a>' }}{{ '<' in ('<a>'|safe) }}", "{{ ('<a>'|safe)|length }}{{ ('<a>'|safe)|tojson }}",
+    "{% macro m(x) %}{{ x }}{% endmacro %}{{ m('<a>'|safe) + '<' }}", "{% set x %}{{ '<a>'|safe }}{% endset %}{{ x + '<' }}", "{% for c in '<a>'|safe %}{{ c + '<' }}{% endfor %}", "{{ n|safe + '<' }}", "{{ (l|safe) + '<' }}", "{{ missing|safe }}", "{{ none|safe ~ 1 }}", "{{ {'k': '<a>'|safe}.k + '<' }}", "{{ [html]|map('safe')|first + '<' }}", "{{ ('<a>'|safe)|default('x') + '<' }}", "{{ ['a<', 'b'|safe]|sum(start='') }}",
+    "{% filter safe %}<a>{% endfilter %}", "{% set x | safe %}<a>{% endset %}{{ x + '<' }}", "{{ ('<'|safe) + 1 }}", "{{ ('<a>'|safe)|upper ~ '' if false }}",
 ]
 
 
