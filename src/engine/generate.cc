@@ -22,11 +22,13 @@ struct Place {
   int base = -1;  // forked from this sequence of the caller's; -1: holds the shared prefix
   size_t request = nobody;
   std::vector<Token> feed;
-  size_t fed = 0;           // of feed, already in the sequence
-  size_t first_wanted = 0;  // index in feed from which logits are wanted
-  size_t draft_from = 0;    // index in feed from which it is a guess (feed.size() if nothing is)
-  size_t n_take = 0;        // rows in the pass being built
-  std::vector<Token> next;  // of this pass: the choice after each wanted row
+  size_t fed = 0;                    // of feed, already in the sequence
+  size_t first_wanted = 0;           // index in feed from which logits are wanted
+  size_t draft_from = 0;             // index in feed from which it is a guess (feed.size() if nothing is)
+  size_t n_take = 0;                 // rows in the pass being built
+  std::vector<Token> before;         // the prompt, as far as a penalty may look back
+  std::vector<Token> next;           // of this pass: the choice after each wanted row
+  std::vector<LogProbs> next_probs;  // of those, where asked for
 };
 
 class Run {
@@ -89,6 +91,13 @@ class Run {
         return bad_input(
             fmt::format("{}: has a base of its own beside a shared prefix; give one of them", name(i)));
       if (auto ok = check(r.sampler); !ok) return belongs_to(name(i), ok.error());
+      if (r.base >= 0 && r.sampler.repeat_penalty != 1)
+        return bad_input(
+            fmt::format("{}: repeat_penalty over a base, whose tokens are not known here", name(i)),
+            "give the whole prompt, or use frequency_penalty");
+      if (r.top_log_probs > max_top_log_probs)
+        return bad_input(fmt::format("{}: top_log_probs: expected at most {}, found {}", name(i),
+                                     max_top_log_probs, r.top_log_probs));
     }
     return {};
   }
@@ -186,6 +195,11 @@ class Run {
       context_.truncate(p.seq, uint32_t(n_before - (bare ? 1 : 0)));
       p.feed = bare ? std::vector<Token>{prefix_.back()} : r.prompt;
       p.fed = 0;
+      p.before.clear();
+      if (r.sampler.repeat_penalty != 1) {
+        p.before.assign(prefix_.begin(), prefix_.end());
+        p.before.insert(p.before.end(), r.prompt.begin(), r.prompt.end());
+      }
       p.first_wanted = p.feed.size() - 1;
       p.draft_from = p.feed.size();
       const size_t n_draft =
@@ -218,6 +232,7 @@ class Run {
     std::vector<Place*> owner;
     for (Place* p : active) {
       p->next.clear();
+      p->next_probs.clear();
       for (size_t i = p->fed; i < p->fed + p->n_take; ++i) {
         rows.push_back({p->seq, p->feed[i], i >= p->first_wanted});
         owner.push_back(p);
@@ -225,9 +240,17 @@ class Run {
     }
     return context_.forward(rows, [&](size_t row, std::span<const float> logits) -> Status {
       Place& p = *owner[row];
-      const size_t n_before = completions_[p.request].tokens.size() + p.next.size();
-      const uint32_t position = uint32_t(completions_[p.request].n_prompt + n_before);
-      p.next.push_back(sample(logits, requests_[p.request].sampler, position));
+      const Request& r = requests_[p.request];
+      const Completion& c = completions_[p.request];
+      const uint32_t position = uint32_t(c.n_prompt + c.tokens.size() + p.next.size());
+      std::vector<Token> output;  // so far, should all guesses be right; where not, the choice is thrown away
+      if (r.sampler.changes_logits()) {
+        output = c.tokens;
+        output.insert(output.end(), p.next.begin(), p.next.end());
+      }
+      BW_TRY(const Token token, sample(logits, r.sampler, position, {p.before, output}));
+      p.next.push_back(token);
+      if (r.log_probs) p.next_probs.push_back(log_probs(logits, token, r.top_log_probs));
       return {};
     });
   }
@@ -265,11 +288,13 @@ class Run {
     Completion& c = completions_[p.request];
     size_t after = std::max(p.fed, p.first_wanted);  // index in feed of the row this choice follows
     p.fed += p.n_take;
-    for (const Token token : p.next) {
+    for (size_t i = 0; i < p.next.size(); ++i) {
+      const Token token = p.next[i];
       if (c.tokens.empty()) c.ns_first = elapsed_ns();
       if (std::find(r.stop.begin(), r.stop.end(), token) != r.stop.end())
         return finish(p, Completion::Reason::stop);
       c.tokens.push_back(token);
+      if (r.log_probs) c.log_probs.push_back(std::move(p.next_probs[i]));
       const bool stops = r.stop_when && r.stop_when(c.tokens);
       const bool as_guessed = ++after < p.feed.size() && p.feed[after] == token;
       const size_t at = c.tokens.size() - 1;

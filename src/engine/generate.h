@@ -24,7 +24,9 @@ struct Request {
   std::vector<Token> stop;    // ids that end the output (not part of it)
   // Called with the output so far after each token; true ends it ("stop"). May be empty.
   std::function<bool(std::span<const Token> output)> stop_when;
-  SamplerOptions sampler;  // temperature 0 = greedy
+  SamplerOptions sampler;  // temperature 0 = greedy; a repeat_penalty cannot see into a `base`
+  bool log_probs = false;  // of each token of output, with the top_log_probs likeliest (at most 20)
+  uint32_t top_log_probs = 0;
   // Draft verification: a likely output, e.g. the reference's. It is prefilled and kept up to the first token
   // that differs; the result is exactly what decoding would have given (seeded sampling included: BN1 draws
   // by position).
@@ -33,6 +35,7 @@ struct Request {
 
 struct Completion {
   std::vector<Token> tokens;
+  std::vector<LogProbs> log_probs;  // one a token, where asked for
   enum class Reason { stop, length, not_run /* control.admit refused it */ } reason = Reason::stop;
   uint32_t n_prompt = 0;  // with the prefix
   uint32_t n_draft_accepted = 0;

@@ -23,11 +23,13 @@ Completion plain(const FakeContext& like, std::vector<Token> history, const Requ
     if (c.tokens.size() == r.max_tokens) return c;
     c.reason = Reason::stop;
     like.model(history, logits);
-    const Token t = sample(logits, r.sampler, uint32_t(history.size()));
+    const Token t = *sample(logits, r.sampler, uint32_t(history.size()),
+                            {std::span(history).first(c.n_prompt), c.tokens});
     for (const Token s : r.stop)
       if (s == t) return c;
     history.push_back(t);
     c.tokens.push_back(t);
+    if (r.log_probs) c.log_probs.push_back(log_probs(logits, t, r.top_log_probs));
     if (r.stop_when && r.stop_when(c.tokens)) return c;
   }
 }
@@ -54,6 +56,13 @@ TEST(Generate, gives_what_plain_decoding_gives_whatever_drafts_stops_lengths_and
       if (random() % 3 == 0)
         r.stop_when = [](std::span<const Token> o) { return o.size() > 3 && o.back() == 5; };
       if (random() % 3 == 0) r.sampler = {.temperature = 1, .top_k = 5, .seed = random()};
+      if (random() % 4 == 0) {
+        r.sampler.repeat_penalty = 1.2f;
+        r.sampler.repeat_window = random() % 2 ? 20 : ~0u;
+        r.sampler.presence_penalty = 0.5f;
+      }
+      r.log_probs = random() % 2;
+      r.top_log_probs = random() % 4;
       if (random() % 3) {  // a draft: the truth, spoiled somewhere, or longer than the truth
         r.draft = plain(context, prefix, r).tokens;
         const std::vector<Token> more = random_tokens(random, random() % 400);
@@ -71,6 +80,11 @@ TEST(Generate, gives_what_plain_decoding_gives_whatever_drafts_stops_lengths_and
       ASSERT_EQ(have.tokens, want.tokens) << "round " << round << " request " << i;
       ASSERT_EQ(have.reason, want.reason);
       ASSERT_EQ(have.n_prompt, want.n_prompt);
+      ASSERT_EQ(have.log_probs.size(), want.log_probs.size());
+      for (size_t k = 0; k < have.log_probs.size(); ++k) {
+        ASSERT_EQ(have.log_probs[k].chosen.log_probability, want.log_probs[k].chosen.log_probability);
+        ASSERT_EQ(have.log_probs[k].top.size(), requests[i].top_log_probs);
+      }
       ASSERT_LE(have.ns_first, have.ns_total);
       size_t same = 0;
       while (same < want.tokens.size() && same < requests[i].draft.size() &&
@@ -184,6 +198,14 @@ TEST(Generate, an_error_names_the_request_it_belongs_to) {
   EXPECT_NE(engine::generate(context, std::vector<Token>{11}, requests).error().what.find("request 2"),
             std::string::npos);
   requests[2].sampler.top_p = 1;
+  requests[2].top_log_probs = 21;
+  EXPECT_NE(engine::generate(context, {}, requests).error().what.find("request 2: top_log_probs"),
+            std::string::npos);
+  requests[2].top_log_probs = 0;
+  requests[2].sampler.bias = {{12, 1}};  // there are 12 tokens
+  EXPECT_NE(engine::generate(context, {}, requests).error().what.find("request 2: logit bias: token 12"),
+            std::string::npos);
+  requests[2].sampler.bias.clear();
   EXPECT_NE(engine::generate(context, std::vector<Token>{11}, requests).error().what.find("shared prefix"),
             std::string::npos);
 }

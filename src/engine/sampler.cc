@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <limits>
 
 #include "base/exact_log.h"
 #include "engine/exp_row.h"
@@ -20,10 +20,14 @@ struct Kept {
   Token id;
   float logit;
   double e;
+  double distance = 0;  // of its surprise from the entropy
 };
 // The total order.
 bool before(const Kept& a, const Kept& b) {
   return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
+}
+bool more_typical(const Kept& a, const Kept& b) {
+  return a.distance < b.distance || (a.distance == b.distance && before(a, b));
 }
 bool by_id(const Kept& a, const Kept& b) {
   return a.id < b.id;
@@ -37,13 +41,15 @@ double sum_by_id(std::vector<Kept>& kept, bool& in_id_order) {
   return total;
 }
 
-// How many of the total order's first are kept by top_p; leaves them in front. Sorts no more than it must.
-size_t top_p_prefix(std::vector<Kept>& kept, double limit) {
+// How many of an order's first are kept: all before the first whose predecessors sum to `limit`. Leaves them
+// in front; sorts no more than it must.
+template <class Order>
+size_t prefix_by_mass(std::vector<Kept>& kept, Order order, double limit) {
   double sum = 0;
   size_t done = 0;
   for (size_t block = 64; done < kept.size(); block *= 8) {
     const size_t end = std::min(kept.size(), done + block);
-    std::partial_sort(kept.begin() + long(done), kept.begin() + long(end), kept.end(), before);
+    std::partial_sort(kept.begin() + long(done), kept.begin() + long(end), kept.end(), order);
     for (; done < end; ++done) {
       if (done > 0 && sum >= limit) return done;
       sum += kept[done].e;
@@ -66,6 +72,18 @@ void cut_below(std::vector<Kept>& kept, double limit) {
   std::erase_if(kept, [&](const Kept& k) { return k.id != best.id && !before(k, bound); });
 }
 
+// Surprise s_i = log(total) - x_i with x_i = div(sub(l_i, max), T), so that one logarithm serves all.
+void keep_typical(std::vector<Kept>& kept, bool& in_id_order, float max, const SamplerOptions& o) {
+  const double total = sum_by_id(kept, in_id_order), log_total = exact_log(total);
+  const auto surprise = [&](const Kept& k) { return log_total - double((k.logit - max) / o.temperature); };
+  double entropy = 0;
+  for (const Kept& k : kept)
+    if (k.e > 0) entropy += k.e / total * surprise(k);
+  for (Kept& k : kept) k.distance = std::abs(surprise(k) - entropy);
+  kept.resize(prefix_by_mass(kept, more_typical, double(o.typical) * total));
+  in_id_order = false;
+}
+
 double uniform(const SamplerOptions& o, uint32_t position) {
   const auto x = philox4x32_10({position, o.sample_index, 0, 0}, {uint32_t(o.seed), uint32_t(o.seed >> 32)});
   return double((uint64_t(x[0]) << 21) + (x[1] >> 11)) * 0x1p-53;
@@ -74,29 +92,50 @@ double uniform(const SamplerOptions& o, uint32_t position) {
 float largest(std::span<const float> logits) {
   return logits[size_t(greedy(logits))];
 }
-}  // namespace
 
-Status check(const SamplerOptions& o) {
-  const auto share = [](const char* name, float v) -> Status {
-    if (v >= 0 && v <= 1) return {};
-    return bad_input(fmt::format("{}: expected a number from 0 to 1, found {}", name, v));
+// Bias and penalties. What leaves binary32 is put back at its edge: a banned token may be as low as one
+// likes, and stays finite.
+Status adjust(std::vector<float>& l, const SamplerOptions& o, const History& h) {
+  const auto settle = [](float& x) {
+    constexpr float most = std::numeric_limits<float>::max();
+    x = std::min(std::max(x, -most), most);
   };
-  if (!(o.temperature >= 0) || !std::isfinite(o.temperature))
-    return bad_input(
-        fmt::format("temperature: expected a finite number of 0 or more, found {}", o.temperature));
-  BW_CHECK(share("top_p", o.top_p));
-  return share("min_p", o.min_p);
+  for (const LogitBias& b : o.bias) {
+    if (b.token < 0 || size_t(b.token) >= l.size())
+      return bad_input(
+          fmt::format("logit bias: token {}: expected an id from 0 to {}", b.token, l.size() - 1));
+    settle(l[size_t(b.token)] += b.bias);
+  }
+  if (o.repeat_penalty != 1) {
+    std::vector<Token> seen;
+    const size_t n_output = std::min<size_t>(o.repeat_window, h.output.size());
+    const size_t n_prompt = std::min<size_t>(o.repeat_window - n_output, h.prompt.size());
+    seen.assign(h.prompt.end() - long(n_prompt), h.prompt.end());
+    seen.insert(seen.end(), h.output.end() - long(n_output), h.output.end());
+    std::sort(seen.begin(), seen.end());
+    seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
+    for (const Token t : seen) {
+      float& x = l[size_t(t)];
+      x = x > 0 ? x / o.repeat_penalty : x * o.repeat_penalty;
+      settle(x);
+    }
+  }
+  if (o.frequency_penalty == 0 && o.presence_penalty == 0) return {};
+  std::vector<Token> said(h.output.begin(), h.output.end());
+  std::sort(said.begin(), said.end());
+  for (size_t i = 0; i < said.size();) {
+    const size_t from = i;
+    while (i < said.size() && said[i] == said[from]) ++i;
+    float& x = l[size_t(said[from])];
+    x -= float(int32_t(i - from)) * o.frequency_penalty;
+    x -= o.presence_penalty;
+    settle(x);
+  }
+  return {};
 }
 
-Token greedy(std::span<const float> logits) {
-  size_t best = 0;
-  for (size_t i = 1; i < logits.size(); ++i)
-    if (logits[i] > logits[best]) best = i;
-  return Token(best);
-}
-
-Token sample(std::span<const float> logits, const SamplerOptions& o, uint32_t position) {
-  if (o.temperature == 0) return greedy(logits);
+// Everything from temperature on; the result is in id order.
+std::vector<Kept> filter(std::span<const float> logits, const SamplerOptions& o) {
   const float max = largest(logits);
   std::vector<Kept> kept(logits.size());
   for (size_t i = 0; i < logits.size(); ++i) kept[i] = {Token(i), logits[i], 0};
@@ -112,11 +151,97 @@ Token sample(std::span<const float> logits, const SamplerOptions& o, uint32_t po
   for (size_t i = 0; i < x.size(); ++i) kept[i].e = double(x[i]);
   if (o.top_p < 1) {
     const double total = sum_by_id(kept, in_id_order);
-    kept.resize(top_p_prefix(kept, double(o.top_p) * total));
+    kept.resize(prefix_by_mass(kept, before, double(o.top_p) * total));
     in_id_order = false;
   }
   if (o.min_p > 0) cut_below(kept, double(o.min_p));  // e of the first is exp(0) = 1
-  const double aim = uniform(o, position) * sum_by_id(kept, in_id_order);
+  if (o.typical < 1) keep_typical(kept, in_id_order, max, o);
+  if (!in_id_order) std::sort(kept.begin(), kept.end(), by_id);
+  return kept;
+}
+
+// log S, and the largest logit.
+struct Normaliser {
+  float max;
+  double log_sum;
+  double of(float logit) const { return double(logit - max) - log_sum; }
+};
+Normaliser normaliser(std::span<const float> logits) {
+  const float max = largest(logits);
+  std::vector<float> e(logits.size());
+  exp_row(logits.data(), max, 1, e.size(), e.data());
+  double sum = 0;
+  for (const float x : e) sum += double(x);
+  return {max, exact_log(sum)};
+}
+}  // namespace
+
+Status check(const SamplerOptions& o) {
+  const auto within = [](const char* name, float v, float low, float high) -> Status {
+    if (v >= low && v <= high) return {};  // not a NaN
+    return bad_input(fmt::format("{}: expected a number from {} to {}, found {}", name, low, high, v));
+  };
+  if (!(o.temperature >= 0) || !std::isfinite(o.temperature))
+    return bad_input(
+        fmt::format("temperature: expected a finite number of 0 or more, found {}", o.temperature));
+  BW_CHECK(within("top_p", o.top_p, 0, 1));
+  BW_CHECK(within("min_p", o.min_p, 0, 1));
+  BW_CHECK(within("typical", o.typical, 0, 1));
+  if (!(o.repeat_penalty > 0) || !std::isfinite(o.repeat_penalty))
+    return bad_input(
+        fmt::format("repeat_penalty: expected a finite number above 0, found {}", o.repeat_penalty));
+  BW_CHECK(within("frequency_penalty", o.frequency_penalty, -100, 100));
+  BW_CHECK(within("presence_penalty", o.presence_penalty, -100, 100));
+  std::vector<Token> ids;
+  for (const LogitBias& b : o.bias) {
+    if (!std::isfinite(b.bias))
+      return bad_input(
+          fmt::format("logit bias: token {}: expected a finite number, found {}", b.token, b.bias),
+          "-1e9 bans a token");
+    if (b.token < 0)
+      return bad_input(fmt::format("logit bias: token {}: expected an id of 0 or more", b.token));
+    ids.push_back(b.token);
+  }
+  std::sort(ids.begin(), ids.end());
+  if (const auto twice = std::adjacent_find(ids.begin(), ids.end()); twice != ids.end())
+    return bad_input(fmt::format("logit bias: token {} is given twice", *twice));
+  return {};
+}
+
+Token greedy(std::span<const float> logits) {
+  size_t best = 0;
+  for (size_t i = 1; i < logits.size(); ++i)
+    if (logits[i] > logits[best]) best = i;
+  return Token(best);
+}
+
+Result<std::vector<Candidate>> candidates(std::span<const float> logits, const SamplerOptions& o,
+                                          const History& history) {
+  if (!(o.temperature > 0)) return bad_input("candidates of a draw: expected a temperature above 0");
+  std::vector<float> changed;
+  if (o.changes_logits()) {
+    changed.assign(logits.begin(), logits.end());
+    BW_CHECK(adjust(changed, o, history));
+    logits = changed;
+  }
+  std::vector<Candidate> out;
+  for (const Kept& k : filter(logits, o)) out.push_back({k.id, k.e});
+  return out;
+}
+
+Result<Token> sample(std::span<const float> logits, const SamplerOptions& o, uint32_t position,
+                     const History& history) {
+  std::vector<float> changed;
+  if (o.changes_logits()) {
+    changed.assign(logits.begin(), logits.end());
+    BW_CHECK(adjust(changed, o, history));
+    logits = changed;
+  }
+  if (o.temperature == 0) return greedy(logits);
+  const std::vector<Kept> kept = filter(logits, o);
+  double total = 0;
+  for (const Kept& k : kept) total += k.e;
+  const double aim = uniform(o, position) * total;
   double sum = 0;
   for (const Kept& k : kept) {
     sum += k.e;
@@ -126,12 +251,27 @@ Token sample(std::span<const float> logits, const SamplerOptions& o, uint32_t po
 }
 
 double log_probability(std::span<const float> logits, Token token) {
-  const float max = largest(logits);
-  std::vector<float> e(logits.size());
-  exp_row(logits.data(), max, 1, e.size(), e.data());
-  double sum = 0;
-  for (const float x : e) sum += double(x);
-  return double(logits[size_t(token)] - max) - exact_log(sum);
+  return normaliser(logits).of(logits[size_t(token)]);
+}
+
+LogProbs log_probs(std::span<const float> logits, Token chosen, uint32_t n_top) {
+  const Normaliser n = normaliser(logits);
+  LogProbs out{{chosen, n.of(logits[size_t(chosen)])}, {}};
+  // The first n_top in the total order: a heap of the best so far, its worst in front.
+  std::vector<Kept> best;
+  for (size_t i = 0; n_top > 0 && i < logits.size(); ++i) {
+    const Kept k{Token(i), logits[i], 0};
+    if (best.size() == n_top) {
+      if (!before(k, best.front())) continue;
+      std::pop_heap(best.begin(), best.end(), before);
+      best.pop_back();
+    }
+    best.push_back(k);
+    std::push_heap(best.begin(), best.end(), before);
+  }
+  std::sort_heap(best.begin(), best.end(), before);
+  for (const Kept& k : best) out.top.push_back({k.id, n.of(k.logit)});
+  return out;
 }
 
 }  // namespace bw::engine

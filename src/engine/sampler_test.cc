@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -65,7 +67,7 @@ TEST(ExpRow, is_within_the_stated_error_of_exp_over_its_whole_range) {
 TEST(Sampler, greedy_takes_the_lowest_id_among_equal_logits) {
   const std::vector<float> l{1, 3, -2, 3, 3};
   EXPECT_EQ(greedy(l), 1);
-  EXPECT_EQ(sample(l, {}, 5), 1);
+  EXPECT_EQ(*sample(l, {}, 5), 1);
   EXPECT_EQ(greedy(std::vector<float>{-0.0f, 0.0f}), 0);  // equal in the total order
 }
 
@@ -120,7 +122,7 @@ TEST(Sampler, equals_the_slow_reading_of_the_page_over_random_options) {
                      .seed = random() * 0x100000001ull,
                      .sample_index = uint32_t(random() % 4)};
     const uint32_t position = uint32_t(random());
-    const Token t = sample(l, o, position);
+    const Token t = *sample(l, o, position);
     ASSERT_EQ(t, slow_sample(l, o, position)) << i;
     n_not_greedy += t != greedy(l);
   }
@@ -130,13 +132,13 @@ TEST(Sampler, equals_the_slow_reading_of_the_page_over_random_options) {
 TEST(Sampler, draws_follow_the_distribution_and_depend_on_seed_position_and_index_alone) {
   const std::vector<float> l{0, std::log(2.0f), std::log(5.0f)};  // 1/8, 2/8, 5/8
   std::array<int, 3> n{};
-  for (uint32_t p = 0; p < 8000; ++p) ++n[size_t(sample(l, {.temperature = 1, .seed = 42}, p))];
+  for (uint32_t p = 0; p < 8000; ++p) ++n[size_t(*sample(l, {.temperature = 1, .seed = 42}, p))];
   EXPECT_NEAR(n[0], 1000, 4 * std::sqrt(8000 * 0.125 * 0.875));
   EXPECT_NEAR(n[2], 5000, 4 * std::sqrt(8000 * 0.625 * 0.375));
   const auto run = [&](uint64_t seed, uint32_t index) {
     std::vector<Token> out;
     for (uint32_t p = 0; p < 64; ++p)
-      out.push_back(sample(l, {.temperature = 1, .seed = seed, .sample_index = index}, p));
+      out.push_back(*sample(l, {.temperature = 1, .seed = seed, .sample_index = index}, p));
     return out;
   };
   EXPECT_EQ(run(1, 0), run(1, 0));
@@ -152,12 +154,132 @@ TEST(Sampler, log_probabilities_are_those_of_the_softmax) {
   EXPECT_TRUE(std::isfinite(log_probability(l, 3)));
 }
 
+// data/vectors/sampler/make.py: exact rationals, written from docs/bn1.md.
+TEST(Sampler, equals_exact_arithmetic_on_every_vector_with_and_without_avx2) {
+  using nlohmann::json;
+  const auto f32 = [](const json& j) {
+    return std::bit_cast<float>(uint32_t(std::stoul(j.get<std::string>(), nullptr, 16)));
+  };
+  const auto f64 = [](const json& j) {
+    return std::bit_cast<double>(uint64_t(std::stoull(j.get<std::string>(), nullptr, 16)));
+  };
+  std::ifstream in(BITWORTH_SOURCE_DIR "/data/vectors/sampler/cases.jsonl");
+  int n = 0, n_cut = 0, n_moved = 0;
+  for (std::string line; std::getline(in, line); ++n) {
+    const json c = json::parse(line);
+    const json& options = c["options"];
+    std::vector<float> l;
+    for (const json& x : c["logits"]) l.push_back(f32(x));
+    SamplerOptions o{.temperature = f32(options["temperature"]),
+                     .top_k = options["top_k"],
+                     .top_p = f32(options["top_p"]),
+                     .min_p = f32(options["min_p"]),
+                     .typical = f32(options["typical"]),
+                     .seed = options["seed"],
+                     .sample_index = options["sample_index"],
+                     .repeat_penalty = f32(options["repeat_penalty"]),
+                     .repeat_window = options["repeat_window"],
+                     .frequency_penalty = f32(options["frequency_penalty"]),
+                     .presence_penalty = f32(options["presence_penalty"])};
+    for (const json& b : options["bias"]) o.bias.push_back({b[0], f32(b[1])});
+    ASSERT_TRUE(check(o)) << check(o).error().what;
+    const std::vector<Token> prompt = c["prompt"], output = c["output"];
+    const History history{prompt, output};
+    for (const bool avx2 : {false, true}) {
+      exp_row_allow_avx2(avx2);
+      if (o.temperature > 0) {
+        const auto kept = candidates(l, o, history);
+        ASSERT_TRUE(kept) << kept.error().what;
+        ASSERT_EQ(kept->size(), c["kept"].size()) << "case " << n;
+        for (size_t i = 0; i < kept->size(); ++i) {
+          EXPECT_EQ((*kept)[i].token, c["kept"][i][0]) << "case " << n;
+          EXPECT_EQ((*kept)[i].e, f64(c["kept"][i][1])) << "case " << n;
+        }
+        n_cut += kept->size() < l.size();
+      }
+      for (uint32_t p = 0; p < 16; ++p) {
+        const Token t = *sample(l, o, p, history);
+        ASSERT_EQ(t, c["tokens"][p]) << "case " << n << " position " << p;
+        n_moved += t != greedy(l);
+      }
+      const LogProbs probs = log_probs(l, Token(l.size() - 1), uint32_t(c["log_probs"].size()));
+      EXPECT_EQ(probs.chosen.log_probability, log_probability(l, Token(l.size() - 1)));
+      ASSERT_EQ(probs.top.size(), c["log_probs"].size());
+      for (size_t i = 0; i < probs.top.size(); ++i) {
+        EXPECT_EQ(probs.top[i].token, c["log_probs"][i][0]) << "case " << n;
+        EXPECT_EQ(probs.top[i].log_probability, f64(c["log_probs"][i][1])) << "case " << n;
+        EXPECT_EQ(probs.top[i].log_probability, log_probability(l, probs.top[i].token));
+      }
+    }
+  }
+  EXPECT_EQ(n, 240);
+  EXPECT_GT(n_cut, 100);
+  EXPECT_GT(n_moved, 1000);
+}
+
+TEST(Sampler, a_bias_bans_or_forces_a_token_and_stays_finite_at_any_size) {
+  const std::vector<float> l{1, 2, -3e38f, 3e38f};
+  for (const float temperature : {0.0f, 1.0f})
+    for (uint32_t p = 0; p < 50; ++p) {
+      const SamplerOptions ban{.temperature = temperature, .seed = p, .bias = {{3, -3.4e38f}, {1, -1e9f}}};
+      EXPECT_EQ(*sample(l, ban, p), 0);
+      const SamplerOptions force{.temperature = temperature, .seed = p, .bias = {{3, -3.4e38f}, {0, 3e38f}}};
+      EXPECT_EQ(*sample(l, force, p), 0);
+    }
+  const auto outside = sample(l, {.bias = {{4, 1}}}, 0);
+  ASSERT_FALSE(outside);
+  EXPECT_NE(outside.error().what.find("token 4: expected an id from 0 to 3"), std::string::npos);
+}
+
+TEST(Sampler, penalties_look_where_they_say) {
+  const std::vector<float> l{4, 3.5f, 3, -1};
+  const std::vector<Token> prompt{0, 0, 3}, output{1};
+  // The window of one sees the output alone, of three 0, 3 and 1; a window of four no more.
+  const auto after = [&](uint32_t window) {
+    return *sample(l, {.repeat_penalty = 2, .repeat_window = window}, 9, {prompt, output});
+  };
+  EXPECT_EQ(after(0), 0);
+  EXPECT_EQ(after(1), 0);
+  EXPECT_EQ(after(3), 2);
+  EXPECT_EQ(after(~0u), 2);
+  // Frequency and presence see the output, however often the prompt says it.
+  EXPECT_EQ(*sample(l, {.presence_penalty = 9}, 9, {prompt, {}}), 0);
+  const std::vector<Token> twice{0, 0, 1};
+  EXPECT_EQ(*sample(l, {.frequency_penalty = 0.4f}, 9, {prompt, twice}), 0);  // 3.2, 3.1, 3
+  EXPECT_EQ(*sample(l, {.frequency_penalty = 0.6f}, 9, {prompt, twice}), 2);  // 2.8, 2.9, 3
+  EXPECT_EQ(*sample(l, {.presence_penalty = 0.4f}, 9, {prompt, twice}), 0);
+  EXPECT_EQ(*sample(l, {.presence_penalty = -0.4f}, 9, {prompt, output}), 0);
+  EXPECT_EQ(*sample(l, {.presence_penalty = -0.6f}, 9, {prompt, output}), 1);
+}
+
 TEST(Sampler, options_that_mean_nothing_are_refused_by_name) {
   EXPECT_TRUE(check({}));
   EXPECT_NE(check({.temperature = -1}).error().what.find("temperature"), std::string::npos);
   EXPECT_NE(check({.temperature = NAN}).error().what.find("temperature"), std::string::npos);
   EXPECT_NE(check({.top_p = 1.5f}).error().what.find("top_p"), std::string::npos);
   EXPECT_NE(check({.min_p = NAN}).error().what.find("min_p"), std::string::npos);
+  const auto refused = [](const SamplerOptions& o, const char* word) {
+    const Status s = check(o);
+    return !s && s.error().code == Code::bad_input && s.error().what.find(word) != std::string::npos;
+  };
+  for (const float bad : {-0.1f, 1.1f, NAN, INFINITY}) {
+    EXPECT_TRUE(refused({.top_p = bad}, "top_p"));
+    EXPECT_TRUE(refused({.min_p = bad}, "min_p"));
+    EXPECT_TRUE(refused({.typical = bad}, "typical"));
+  }
+  for (const float bad : {0.0f, -1.0f, NAN, INFINITY}) {
+    EXPECT_TRUE(refused({.repeat_penalty = bad}, "repeat_penalty"));
+  }
+  for (const float bad : {-101.0f, 101.0f, NAN, -INFINITY}) {
+    EXPECT_TRUE(refused({.frequency_penalty = bad}, "frequency_penalty"));
+    EXPECT_TRUE(refused({.presence_penalty = bad}, "presence_penalty"));
+  }
+  EXPECT_TRUE(refused({.temperature = INFINITY}, "temperature"));
+  EXPECT_TRUE(refused({.bias = {{1, NAN}}}, "token 1"));
+  EXPECT_TRUE(refused({.bias = {{1, -INFINITY}}}, "token 1"));
+  EXPECT_TRUE(refused({.bias = {{-1, 0}}}, "token -1"));
+  EXPECT_TRUE(refused({.bias = {{5, 1}, {2, 1}, {5, 2}}}, "token 5 is given twice"));
+  EXPECT_FALSE(candidates(std::vector<float>{1, 2}, {}));  // greedy draws from nothing
 }
 
 }  // namespace
