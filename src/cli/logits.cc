@@ -7,11 +7,13 @@
 #include <cctype>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "base/hash.h"
 #include "cli/cli.h"
+#include "cli/log_probs.h"
 #include "cli/model_session.h"
-#include "gguf/vocab.h"
+#include "engine/sampler.h"
 
 namespace bw::cli {
 namespace {
@@ -23,6 +25,7 @@ struct Options {
   int threads = 0;
   uint32_t batch = 256;
   bool sha256 = false, stages = false;
+  int log_probs = -1;
 };
 
 // Whitespace-separated decimal ids.
@@ -48,21 +51,25 @@ Result<std::vector<text::Token>> read_ids(const std::string& path) {
 
 int run(const Shared& shared, const Options& o) {
   if (o.kv != "f16") return complain(bad_input("--kv " + o.kv + ": only f16 is built", "use --kv f16"));
-  if (!o.sha256 && o.out.empty())
-    return complain(
-        bad_input("logits: neither --sha256 nor --out was given", "add --sha256, or --out logits.bin"));
+  if (!o.sha256 && o.out.empty() && o.log_probs < 0)
+    return complain(bad_input("logits: none of --sha256, --out and --log-probs was given",
+                              "add --sha256, or --out logits.bin"));
   if (o.prompt.empty() == o.tokens_path.empty())
     return complain(bad_input("logits: expected one prompt that is not empty, by --prompt or by --tokens"));
   auto file = open_named(o.path);
   if (!file) return complain(file.error());
+  std::optional<text::Tokenizer> tokenizer;
+  if (o.tokens_path.empty() || o.log_probs >= 0) {
+    auto made = tokenizer_of(*file);
+    if (!made) return complain(made.error());
+    tokenizer = *std::move(made);
+  }
   std::vector<text::Token> ids;
   if (!o.tokens_path.empty()) {
     auto read = read_ids(o.tokens_path);
     if (!read) return complain(read.error());
     ids = *read;
   } else {
-    auto tokenizer = tokenizer_of(*file);
-    if (!tokenizer) return complain(tokenizer.error());
     ids = tokenizer->encode(o.prompt, text::Tokenizer::Special::parse, text::Tokenizer::Bos::as_declared);
   }
   engine::ContextOptions options;
@@ -97,9 +104,12 @@ int run(const Shared& shared, const Options& o) {
     if (!created) return complain(created.error());
     out.emplace(*std::move(created));
   }
+  std::vector<engine::LogProbs> log_probs;  // of every token from the second on
   Progress progress(shared);
   const Status done = (*context)->forward(rows, [&](size_t row, std::span<const float> logits) -> Status {
     all.add(logits.data(), logits.size_bytes());
+    if (o.log_probs >= 0 && row + 1 < ids.size())
+      log_probs.push_back(engine::log_probs(logits, ids[row + 1], uint32_t(o.log_probs)));
     progress.step("logits", double(row + 1) / double(rows.size()));
     if (out) return out->write(std::as_bytes(logits));
     return {};
@@ -116,10 +126,16 @@ int run(const Shared& shared, const Options& o) {
                              {"isa", std::string((*model)->isa())},
                              {"numerics", "BN1"}};
     for (auto& [name, d] : stages) j["stages"][name] = d.hex();
-    fmt::print("{}\n", j.dump(2));
+    for (const engine::LogProbs& p : log_probs) j["log_probs"].push_back(log_probs_json(p, *tokenizer));
+    fmt::print("{}\n", j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     for (auto& [name, d] : stages) fmt::print("{}  {}\n", d.hex(), name);
     if (o.sha256) fmt::print("{}\n", digest);
+    for (const engine::LogProbs& p : log_probs) {
+      fmt::print("{:>8} {:10.6f}", p.chosen.token, p.chosen.log_probability);
+      for (const engine::TokenLogProb& t : p.top) fmt::print("  {}:{:.6f}", t.token, t.log_probability);
+      fmt::print("\n");
+    }
   }
   return 0;
 }
@@ -142,6 +158,10 @@ void add_logits(CLI::App& app, Shared& shared) {
       ->capture_default_str();
   sub->add_flag("--sha256", o->sha256, "Print the digest of all logits");
   sub->add_flag("--stages", o->stages, "Also print one digest a stage of the graph");
+  sub->add_option("--log-probs", o->log_probs,
+                  "Print the log-probability of each token of the prompt from the second on, and of the N "
+                  "likeliest in its place")
+      ->check(CLI::Range(0u, engine::max_top_log_probs));
   sub->add_option("--out", o->out, "Write the logits to this file");
   sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
 }

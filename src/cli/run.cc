@@ -2,13 +2,18 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "cli/cli.h"
+#include "cli/log_probs.h"
 #include "cli/model_session.h"
 #include "engine/generate.h"
+#include "engine/stop_strings.h"
 #include "text/chat.h"
+#include "text/text_stream.h"
 
 namespace bw::cli {
 namespace {
@@ -19,19 +24,33 @@ struct Options {
   int threads = 0;
   uint32_t n_ctx = 0, max_tokens = 256;
   engine::SamplerOptions sampler;
+  std::vector<std::string> bias, stop;
+  int log_probs = -1;
 };
 
-// Bytes of `s` that end on a whole UTF-8 character, so that a terminal never sees half of one.
-size_t whole_characters(const std::string& s) {
-  size_t end = s.size();
-  for (size_t back = 1; back <= 4 && back <= s.size(); ++back) {
-    const auto c = static_cast<unsigned char>(s[s.size() - back]);
-    if ((c & 0xC0) == 0x80) continue;
-    const size_t need = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : c >= 0xC0 ? 2 : 1;
-    if (need > back) end = s.size() - back;
-    break;
+// "ID=VALUE".
+Result<engine::LogitBias> bias_of(const std::string& s) {
+  engine::LogitBias b;
+  const char* const end = s.data() + s.size();
+  const auto id = std::from_chars(s.data(), end, b.token);
+  if (id.ec == std::errc{} && id.ptr != end && *id.ptr == '=') {
+    const auto value = std::from_chars(id.ptr + 1, end, b.bias);
+    if (value.ec == std::errc{} && value.ptr == end) return b;
   }
-  return end;
+  return bad_input(fmt::format("--logit-bias {}: expected ID=VALUE", s), "`bitworth tokenize` shows ids");
+}
+
+// The sampler of the options, every part of it checked against the vocabulary.
+Result<engine::SamplerOptions> sampler_of(const Options& o, size_t n_vocab) {
+  engine::SamplerOptions sampler = o.sampler;
+  for (const std::string& s : o.bias) {
+    BW_TRY(const engine::LogitBias b, bias_of(s));
+    if (b.token >= 0 && size_t(b.token) >= n_vocab)
+      return bad_input(fmt::format("--logit-bias {}: expected an id from 0 to {}", s, n_vocab - 1));
+    sampler.bias.push_back(b);
+  }
+  BW_CHECK(engine::check(sampler));
+  return sampler;
 }
 
 int run(const Shared& shared, const Options& o) {
@@ -57,7 +76,15 @@ int run(const Shared& shared, const Options& o) {
     if (tokenizer.ends_generation(static_cast<text::Token>(id)))
       request.stop.push_back(static_cast<text::Token>(id));
   request.max_tokens = o.max_tokens;
-  request.sampler = o.sampler;
+  auto sampler = sampler_of(o, tokenizer.size());
+  if (!sampler) return complain(sampler.error());
+  request.sampler = *std::move(sampler);
+  auto stops = engine::StopStrings::make(o.stop);
+  if (!stops) return complain(stops.error());
+  if (o.log_probs >= 0 && !shared.json)
+    return complain(bad_input("run: --log-probs is printed as JSON only", "add --json"));
+  request.log_probs = o.log_probs >= 0;
+  request.top_log_probs = uint32_t(std::max(o.log_probs, 0));
   engine::ContextOptions options;
   options.n_ctx = o.n_ctx ? o.n_ctx : static_cast<uint32_t>(request.prompt.size()) + o.max_tokens;
   options.n_logits = 1;
@@ -73,35 +100,38 @@ int run(const Shared& shared, const Options& o) {
   auto context = engine::make_context(*model, options);
   if (!context) return complain(context.error());
   catch_interrupts();
-  size_t printed = 0;
+  text::TextStream characters(tokenizer, request.prompt.back());
   std::string all;
   size_t n_seen = 0;
+  const auto show = [&](const std::string& text) {
+    all += text;
+    if (shared.json) return;
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+  };
   request.stop_when = [&](std::span<const text::Token> output) {
-    for (; n_seen < output.size(); ++n_seen) all += tokenizer.piece(output[n_seen], false);
-    if (!shared.json) {
-      const size_t end = whole_characters(all);
-      std::fwrite(all.data() + printed, 1, end - printed, stdout);
-      std::fflush(stdout);
-      printed = end;
-    }
-    return interrupted().load();
+    for (; n_seen < output.size(); ++n_seen) show(stops->push(characters.push(output[n_seen])));
+    return stops->stopped() || interrupted().load();
   };
   auto done = engine::generate(**context, {}, std::span(&request, 1));
   if (!done) return complain(done.error());
   const engine::Completion& c = done->front();
+  show(stops->push(characters.finish()));
+  show(stops->finish());
   if (!shared.json) {
-    std::fwrite(all.data() + printed, 1, all.size() - printed, stdout);
     fmt::print("\n");
     std::fflush(stdout);  // before the line on stderr
   }
   const double first = 1e-9 * double(c.ns_first), rest = 1e-9 * double(c.ns_total - c.ns_first);
   if (shared.json) {
-    nlohmann::ordered_json j{{"text", tokenizer.decode(c.tokens)},
+    nlohmann::ordered_json j{{"text", all},
                              {"tokens", c.tokens},
                              {"n_prompt", c.n_prompt},
                              {"reason", c.reason == engine::Completion::Reason::stop ? "stop" : "length"},
                              {"time_to_first_token_s", first},
                              {"isa", std::string((*model)->isa())}};
+    if (stops->stopped()) j["stop_string"] = o.stop[size_t(stops->which())];
+    for (const engine::LogProbs& p : c.log_probs) j["log_probs"].push_back(log_probs_json(p, tokenizer));
     if (c.tokens.size() > 1 && rest > 0) j["decode_tokens_per_s"] = double(c.tokens.size() - 1) / rest;
     fmt::print("{}\n", j.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
   } else if (!shared.quiet) {
@@ -137,6 +167,19 @@ void add_run(CLI::App& app, Shared& shared) {
   sub->add_option("--top-k", o->sampler.top_k, "0: all");
   sub->add_option("--top-p", o->sampler.top_p)->check(CLI::Range(0.0, 1.0))->capture_default_str();
   sub->add_option("--min-p", o->sampler.min_p)->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  sub->add_option("--typical", o->sampler.typical, "Locally typical sampling; 1: off")->capture_default_str();
+  sub->add_option("--repeat-penalty", o->sampler.repeat_penalty, "1: off")->capture_default_str();
+  sub->add_option("--repeat-window", o->sampler.repeat_window, "Latest tokens it looks at")
+      ->capture_default_str();
+  sub->add_option("--frequency-penalty", o->sampler.frequency_penalty)->capture_default_str();
+  sub->add_option("--presence-penalty", o->sampler.presence_penalty)->capture_default_str();
+  sub->add_option("--logit-bias", o->bias, "ID=VALUE, added to that token's logit; may be repeated")
+      ->allow_extra_args(false);
+  sub->add_option("--stop", o->stop, "Text that ends the answer, not part of it; may be repeated")
+      ->allow_extra_args(false);
+  sub->add_option("--log-probs", o->log_probs,
+                  "With --json: the log-probability of each token and of the N likeliest beside it")
+      ->check(CLI::Range(0u, engine::max_top_log_probs));
   sub->add_option("--seed", o->sampler.seed, "Same seed, same answer, on any machine")->capture_default_str();
   sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
 }
