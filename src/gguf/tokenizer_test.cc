@@ -79,7 +79,17 @@ void expect_ids_of_goldens(const Tokenizer& t, const std::string& column, bool h
   EXPECT_EQ(n, 530u);
 }
 
-void expect_ids_of_chats(const Tokenizer& t, const std::string& name) {
+Result<Ids> own_chat_tokens(const Tokenizer& t, const std::string& name,
+                            const std::vector<text::Message>& messages, bool add_generation_prompt) {
+  BW_TRY(const std::string source, read_text(vectors + "../chat_templates/templates/" + name));
+  BW_TRY(const text::ChatTemplate chat, text::ChatTemplate::parse(source));
+  BW_TRY(const auto segments, chat.render(messages, add_generation_prompt, t.piece(t.vocab().bos), ""));
+  return text::encode(t, segments);
+}
+
+// `own`: a template of data/vectors/chat_templates for a vocabulary that brings none.
+void expect_ids_of_chats(const Tokenizer& t, const std::string& name, size_t n_rows,
+                         const std::string& own = "") {
   const auto file = read_text(vectors + "chat_goldens.jsonl");
   ASSERT_TRUE(file);
   size_t n = 0;
@@ -89,12 +99,14 @@ void expect_ids_of_chats(const Tokenizer& t, const std::string& name) {
     if (row.at("model") != name) continue;
     std::vector<text::Message> messages;
     for (const auto& m : row.at("messages")) messages.push_back({m.at("role"), m.at("content")});
-    const auto got = text::chat_tokens(t, messages, row.at("add_generation_prompt"));
+    const bool go_on = row.at("add_generation_prompt");
+    const auto got =
+        own.empty() ? text::chat_tokens(t, messages, go_on) : own_chat_tokens(t, own, messages, go_on);
     ASSERT_TRUE(got) << got.error().what;
     EXPECT_EQ(*got, row.at("ids").get<Ids>()) << row.at("messages");
     ++n;
   }
-  EXPECT_EQ(n, 60u);
+  EXPECT_EQ(n, n_rows);
 }
 
 TEST(RealTokenizer, gpt2_ids_are_those_published_with_its_vocabulary) {
@@ -112,7 +124,7 @@ TEST(RealTokenizer, qwen2_ids_are_those_published_and_those_of_llama_cpp) {
   EXPECT_EQ(t->size(), 151936u);
   expect_ids_of_published_file(*t, "ggml-vocab-qwen2.gguf");
   expect_ids_of_goldens(*t, "qwen2", true);
-  expect_ids_of_chats(*t, "qwen2");
+  expect_ids_of_chats(*t, "qwen2", 60);
   EXPECT_TRUE(t->ends_generation(151645) && t->ends_generation(151643));
   EXPECT_FALSE(t->ends_generation(151644) || t->ends_generation(0));
 }
@@ -123,7 +135,7 @@ TEST(RealTokenizer, smollm_ids_are_those_of_llama_cpp) {
   auto t = tokenizer_of(path);
   ASSERT_TRUE(t) << t.error().what;
   expect_ids_of_goldens(*t, "smollm", false);  // this vocabulary has no token for 21 of the bytes
-  expect_ids_of_chats(*t, "smollm");
+  expect_ids_of_chats(*t, "smollm", 60);
   EXPECT_TRUE(t->ends_generation(2) && t->ends_generation(0));
 }
 
@@ -168,6 +180,7 @@ TEST(RealTokenizer, phi3_ids_are_those_published_and_those_of_llama_cpp) {
   ASSERT_TRUE(t) << t.error().what;
   expect_ids_of_published_file(*t, "ggml-vocab-phi-3.gguf");
   expect_ids_of_spm_goldens(*t, "phi-3");
+  expect_ids_of_chats(*t, "phi-3", 60);
   EXPECT_TRUE(t->ends_generation(32000) && t->ends_generation(32007));
 }
 
@@ -179,6 +192,7 @@ TEST(RealTokenizer, gemma3_ids_are_those_of_llama_cpp) {
   EXPECT_EQ(t->size(), 262144u);
   EXPECT_FALSE(t->vocab().add_space_prefix);
   expect_ids_of_spm_goldens(*t, "gemma3");
+  expect_ids_of_chats(*t, "gemma3", 48, "own-turns-with-parts.jinja");
   EXPECT_TRUE(t->ends_generation(1) && t->ends_generation(106));
 }
 
