@@ -29,8 +29,13 @@ nlohmann::ordered_json look() {
   if (h.memory_available) j["memory_available_bytes"] = *h.memory_available;
   j["memory_limit_bytes"] = limit.bytes;
   j["memory_limit_source"] = limit.source;
-  for (const kernels::Table* t : kernels::tables())
-    j["instruction_sets"].push_back({{"name", std::string(t->name)}, {"available", t->available()}});
+  for (const kernels::Listed& l : kernels::listing())
+    j["instruction_sets"].push_back({{"name", l.name},
+                                     {"processor", l.processor},
+                                     {"built", l.table != nullptr},
+                                     {"available", l.table != nullptr && l.lacks.empty()},
+                                     {"lacks", l.lacks},
+                                     {"by_scalar", l.by_scalar}});
   const auto chosen = kernels::choose();
   if (chosen)
     j["chosen"] = std::string((*chosen)->name);
@@ -53,6 +58,18 @@ nlohmann::ordered_json look() {
   return j;
 }
 
+std::string joined(const nlohmann::ordered_json& names) {
+  std::string all;
+  for (const auto& n : names) all += (all.empty() ? "" : ", ") + n.get<std::string>();
+  return all;
+}
+// One table's line: whether it runs here, else why not.
+std::string state_of(const nlohmann::ordered_json& t) {
+  if (!t["built"].get<bool>()) return "for " + t["processor"].get<std::string>() + " processors";
+  if (!t["available"].get<bool>()) return "not here: this machine lacks " + joined(t["lacks"]);
+  return t["by_scalar"].empty() ? "runs" : "runs; slow, by the scalar table: " + joined(t["by_scalar"]);
+}
+
 int run(const Shared& shared) {
   const nlohmann::ordered_json j = look();
   const bool ok = j.contains("chosen") && j.contains("data");
@@ -66,11 +83,11 @@ int run(const Shared& shared) {
   fmt::print("  kernel           {}\n", j["kernel"].get<std::string>());
   fmt::print("  memory           {} may be used ({} binds)\n",
              bytes_text(j["memory_limit_bytes"].get<double>()), j["memory_limit_source"].get<std::string>());
-  std::string sets;
-  for (const auto& t : j["instruction_sets"])
-    sets += fmt::format("{}{}{}", sets.empty() ? "" : ", ", t["name"].get<std::string>(),
-                        t["available"].get<bool>() ? "" : " (this machine has it not)");
-  fmt::print("  kernels          {}\n", sets);
+  const char* label = "kernels";
+  for (const auto& t : j["instruction_sets"]) {
+    fmt::print("  {:<15}  {:<13} {}\n", label, t["name"].get<std::string>(), state_of(t));
+    label = "";
+  }
   if (j.contains("chosen")) {
     const bool forced = std::getenv("BITWORTH_ISA") != nullptr;
     fmt::print("  in use           {} ({})\n", j["chosen"].get<std::string>(),

@@ -59,9 +59,15 @@ Result<const Table*> choose(std::string_view isa) {
   if (best == nullptr)
     return bad_input(source + ": expected one of " + runnable() + ", found " + std::string(isa),
                      "leave it unset to use the best this machine has");
-  if (!best->available())
-    return bad_input(source + ": this machine cannot run " + std::string(isa) + "; it runs " + runnable(),
+  if (!best->available()) {
+    std::string lacks;
+    for (const Listed& l : listing())
+      for (const std::string_view what : l.table == best ? l.lacks : std::vector<std::string_view>{})
+        lacks += (lacks.empty() ? "" : ", ") + std::string(what);
+    return bad_input(source + ": this machine cannot run " + std::string(isa) + " (it lacks " + lacks +
+                         "); it runs " + runnable(),
                      "leave it unset to use the best this machine has");
+  }
   return best;
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "kernels/attend.h"
@@ -68,6 +69,15 @@ struct Table {
 };
 
 std::span<const Table* const> tables();  // all compiled in, slowest first
+// Every table bitworth has, for whatever processor, slowest first: what `doctor` shows.
+struct Listed {
+  std::string_view name;
+  std::string_view processor;               // "x86-64", "AArch64", "any"
+  const Table* table;                       // nullptr: this program was built for another processor
+  std::vector<std::string_view> lacks;      // what of its needs this machine has not; empty where it runs
+  std::vector<std::string_view> by_scalar;  // functions it takes from the scalar table, slow ones
+};
+std::vector<Listed> listing();
 // The table named `isa`, or BITWORTH_ISA, or the best available. Naming one this machine lacks, or an unknown
 // name, is an Error that lists those it has.
 Result<const Table*> choose(std::string_view isa = {});
