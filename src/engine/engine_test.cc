@@ -92,12 +92,19 @@ TEST(Engine, gives_every_golden_digest_on_every_table_with_any_threads_and_batch
     for (const std::string& isa : isas())
       for (const auto& [threads, batch] : ways) {
         if (isa == "scalar" && threads != 2) continue;  // slow
-        auto c = context(load(file, isa, threads), options(batch));
-        Gather g;
-        c->on_stage(g.stages());
-        const Status s = c->forward(rows_of(sequence(*c), tokens_of(name)), g.logits());
-        ASSERT_TRUE(s) << s.error().what;
-        EXPECT_EQ(g.take(), expected) << name << " " << isa << ", " << threads << " threads, batch " << batch;
+        const auto m = load(file, isa, threads);
+        for (const engine::KvType kv : kernels::kv_types) {
+          ContextOptions o = options(batch);
+          o.kv_type = kv;
+          auto c = context(m, o);
+          Gather g;
+          c->on_stage(g.stages());
+          const Status s = c->forward(rows_of(sequence(*c), tokens_of(name)), g.logits());
+          ASSERT_TRUE(s) << s.error().what;
+          EXPECT_EQ(g.take(), engine::vectors::digests(tiny + "digests.txt", name, kv))
+              << name << " " << isa << ", " << threads << " threads, batch " << batch << ", "
+              << kernels::name(kv);
+        }
       }
   }
 }
@@ -108,21 +115,26 @@ TEST_P(EngineReal, gives_the_golden_digests_on_every_fast_table) {
   const std::string at = cache_dir() + "/models/" + path;
   if (!std::filesystem::exists(at)) GTEST_SKIP() << at << " is not there: `./dev model` fetches it";
   const gguf::File file = open(at);
-  const auto expected = engine::vectors::digests(real + "digests.txt", name);
-  ASSERT_EQ(expected.size(), 6u);
   const auto tokens = engine::vectors::ids(real + "tokens-" + name + ".txt");
   ASSERT_EQ(tokens.size(), 320u);
   std::vector<std::string> fast = isas();
   if (fast.size() > 1) fast.erase(fast.begin());  // scalar: minutes
   for (const std::string& isa : fast) {
-    auto c = context(load(file, isa), options(64));
-    Gather g;
-    c->on_stage(g.stages());
-    const Status s = c->forward(rows_of(sequence(*c), tokens), g.logits());
-    ASSERT_TRUE(s) << s.error().what;
-    const auto got = g.take();
-    for (const auto& [stage, hex] : expected)
-      EXPECT_EQ(got.at(stage), hex) << name << " " << isa << " " << stage;
+    const auto m = load(file, isa);
+    for (const engine::KvType kv : kernels::kv_types) {
+      const auto expected = engine::vectors::digests(real + "digests.txt", name, kv);
+      ASSERT_EQ(expected.size(), 6u);
+      ContextOptions o = options(64);
+      o.kv_type = kv;
+      auto c = context(m, o);
+      Gather g;
+      c->on_stage(g.stages());
+      const Status s = c->forward(rows_of(sequence(*c), tokens), g.logits());
+      ASSERT_TRUE(s) << s.error().what;
+      const auto got = g.take();
+      for (const auto& [stage, hex] : expected)
+        EXPECT_EQ(got.at(stage), hex) << name << " " << isa << " " << kernels::name(kv) << " " << stage;
+    }
   }
 }
 INSTANTIATE_TEST_SUITE_P(Files, EngineReal,

@@ -11,6 +11,8 @@
 
 #include "base/fp_env.h"
 #include "engine/faults.h"
+#include "engine/reference_attention.h"
+#include "engine/reference_math.h"
 #include "model/rope.h"
 #include "model/tensors.h"
 #include "quant/half.h"
@@ -21,36 +23,15 @@ namespace {
 using model::LinearRef;
 using model::NormRef;
 using model::Spec;
+using reference::all_finite;
+using reference::exp_bn1;
+using reference::finite;
+using reference::fma;
+using reference::rint32;
+using reference::sqrt32;
+using reference::tree;
 
-// ---- (1) ground rules: fma is one operation, everything else is rounded by itself.
-float fma(float a, float b, float c) {
-  return std::fma(a, b, c);
-}
-float sqrt32(float x) {
-  return __builtin_sqrtf(x);
-}
-bool finite(float x) {
-  return (std::bit_cast<uint32_t>(x) & 0x7F800000u) != 0x7F800000u;
-}
-bool all_finite(const float* x, size_t n) {
-  for (size_t i = 0; i < n; ++i)
-    if (!finite(x[i])) return false;
-  return true;
-}
-
-// ---- (5) exp and the activations. The integer nearest to x log2(e) stands in the low bits of `shifted`.
-float exp_bn1(float x) {
-  if (x < -87.25f) return 0.0f;
-  if (x > 88.0f) x = 88.0f;
-  const float shifted = fma(x, 0x1.715476p+0f, 12582912.0f);
-  const float n = shifted - 12582912.0f;
-  float r = fma(n, -0x1.62e4p-1f, x);
-  r = fma(n, -0x1.7f7d1cp-20f, r);
-  float p = 0x1.6d113cp-10f;
-  for (float c : {0x1.120ba2p-7f, 0x1.55551ap-5f, 0x1.5554dcp-3f, 0x1p-1f, 1.0f, 1.0f}) p = fma(p, r, c);
-  const uint32_t e = std::bit_cast<uint32_t>(shifted) - std::bit_cast<uint32_t>(12582912.0f);
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(p) + (e << 23));
-}
+// ---- (5) activations.
 float silu(float x) {
   return x / (1.0f + exp_bn1(-x));
 }
@@ -60,13 +41,6 @@ float gelu(float x) {
 }
 float tanh_bn1(float x) {
   return 1.0f - 2.0f / (exp_bn1(x + x) + 1.0f);
-}
-
-// ---- (4) reductions: 32 lanes, then the tree 16, 8, 4, 2, 1.
-float tree(std::array<float, 32> lane) {
-  for (int half = 16; half >= 1; half /= 2)
-    for (int l = 0; l < half; ++l) lane[l] = lane[l] + lane[l + half];
-  return lane[0];
 }
 
 // ---- (2) weights: one GGUF row as the integers and scales its type means.
@@ -210,8 +184,7 @@ Quantised quantise(const float* x, uint32_t k, uint32_t block) {
     if (amax < 0x1p-100f) continue;
     a.d[b] = amax / 127.0f;
     const float id = 127.0f / amax;
-    for (uint32_t i = b * block; i < (b + 1) * block; ++i)
-      a.q[i] = int((x[i] * id + 12582912.0f) - 12582912.0f);  // rint: nearest even
+    for (uint32_t i = b * block; i < (b + 1) * block; ++i) a.q[i] = int(rint32(x[i] * id));
   }
   return a;
 }
@@ -250,7 +223,7 @@ struct Scalar {
     uint32_t width = 0;
   };
   struct Kv {
-    std::vector<uint16_t> k, v;  // f16 [rows, n_head_kv * head_dim]
+    reference::Held k, v;  // [rows, n_head_kv, head_dim]
   };
   using X = std::vector<float>&;
 
@@ -259,6 +232,7 @@ struct Scalar {
   std::span<const Token> tokens;
   const StageSink& stage;
   const LogitsSink& logits;
+  const KvType kv_type;
   std::vector<Kv> cache;
   struct Angles {
     std::vector<float> cos, sin;  // [rows, n_rot/2]
@@ -369,67 +343,22 @@ struct Scalar {
       for (uint32_t h = 0; h < s.n_head; ++h) rotate(&q.v[row * s.n_q() + h * s.head_dim], row, at);
       for (uint32_t h = 0; h < s.n_head_kv; ++h) rotate(&k.v[row * s.n_kv() + h * s.head_dim], row, at);
     }
-    const auto store = [&](const Vec& from, std::vector<uint16_t>& to, Fault fault, const char* site) {
-      to.resize(from.v.size());
-      for (size_t i = 0; i < from.v.size(); ++i) {
-        if (!(std::fabs(from.v[i]) < 65520.0f))
-          fail(non_finite(fault, fmt::format("blk.{}.{}", layer_of(kv), site)));
-        to[i] = quant::float_to_half(from.v[i]);
-      }
-    };
-    store(k, kv.k, Fault::key, "attn_k");
-    store(v, kv.v, Fault::value, "attn_v");
+    if (!reference::hold(kv_type, k.v, s.head_dim, false, kv.k))
+      fail(non_finite(Fault::key, fmt::format("blk.{}.attn_k", layer_of(kv))));
+    if (!reference::hold(kv_type, v.v, s.head_dim, true, kv.v))
+      fail(non_finite(Fault::value, fmt::format("blk.{}.attn_v", layer_of(kv))));
   }
 
-  // (7) one query head over keys 0 .. row of KV head g, in a local layer the last `window` of them.
-  void attend_head(const float* q, const Kv& kv, uint32_t g, size_t row, float* out) {
-    const uint32_t hd = s.head_dim;
-    const float scale = 1.0f / sqrt32(float(s.score_width));
-    const size_t first = s.is_local(layer_of(kv)) && row + 1 > s.window ? row + 1 - s.window : 0;
-    bool merged = false;
-    float M = 0, L = 0;
-    std::vector<float> score(256), o(hd);
-    for (size_t j0 = 0; j0 <= row; j0 += 256) {
-      const size_t n = std::min<size_t>(256, row + 1 - j0), from = first > j0 ? first - j0 : 0;
-      if (from >= n) continue;  // no valid key
-      const auto at = [&](const std::vector<uint16_t>& c, size_t j) {
-        return &c[(j0 + j) * s.n_kv() + g * hd];
-      };
-      float m = 0;
-      for (size_t j = from; j < n; ++j) {
-        float acc = 0;
-        for (uint32_t d = 0; d < hd; ++d) acc = fma(q[d], quant::half_to_float(at(kv.k, j)[d]), acc);
-        score[j] = acc * scale;
-        if (!finite(score[j]))
-          return fail(non_finite(Fault::score, fmt::format("blk.{}.attention", layer_of(kv))));
-        if (j == from || score[j] > m) m = score[j];
-      }
-      std::array<float, 32> lane{};
-      o.assign(hd, 0);
-      for (size_t j = from; j < n; ++j) {
-        const float p = exp_bn1(score[j] - m);
-        lane[j % 32] = lane[j % 32] + p;
-        for (uint32_t d = 0; d < hd; ++d) o[d] = fma(p, quant::half_to_float(at(kv.v, j)[d]), o[d]);
-      }
-      const float l = tree(lane);
-      if (!merged) {
-        merged = true, M = m, L = l;
-        std::copy(o.begin(), o.end(), out);
-        continue;
-      }
-      const float M2 = std::max(M, m), a = exp_bn1(M - M2), b = exp_bn1(m - M2);
-      L = fma(L, a, l * b);
-      for (uint32_t d = 0; d < hd; ++d) out[d] = fma(out[d], a, o[d] * b);
-      M = M2;
-    }
-    for (uint32_t d = 0; d < hd; ++d) out[d] = out[d] / L;
-  }
+  // (7) each row over the keys up to its own, in a local layer the last `window` of them.
   Vec attend(const Vec& q, const Kv& kv) {
     Vec out{std::vector<float>(q.v.size()), s.n_q()};
+    const reference::Heads heads{kv_type, s.head_dim, s.n_head_kv, 1.0f / sqrt32(float(s.score_width))};
     for (size_t row = 0; row < n_rows() && ok(); ++row)
       for (uint32_t h = 0; h < s.n_head; ++h) {
         const size_t at = row * s.n_q() + h * s.head_dim;
-        attend_head(&q.v[at], kv, h / s.n_rep(), row, &out.v[at]);
+        const size_t first = s.is_local(layer_of(kv)) && row + 1 > s.window ? row + 1 - s.window : 0;
+        if (!reference::attend(heads, &q.v[at], kv.k, kv.v, h / s.n_rep(), first, row, &out.v[at]))
+          return fail(non_finite(Fault::score, fmt::format("blk.{}.attention", layer_of(kv)))), out;
       }
     return out;
   }
@@ -463,14 +392,14 @@ struct Scalar {
 }  // namespace
 
 Status run_reference(const gguf::File& file, std::span<const Token> tokens, const StageSink& stage,
-                     const LogitsSink& logits) {
+                     const LogitsSink& logits, KvType kv_type) {
   const FpEnv env;
   BW_TRY(const Spec s, model::spec(file));
   BW_TRY(const model::TensorTable t, model::tensors(file, s));
   for (const Token id : tokens)
     if (id < 0 || uint32_t(id) >= s.n_vocab)
       return bad_input(fmt::format("token {}: expected an id below {}", id, s.n_vocab));
-  Scalar op{file, s, tokens, stage, logits, std::vector<Scalar::Kv>(s.n_layer), {}, {}};
+  Scalar op{file, s, tokens, stage, logits, kv_type, std::vector<Scalar::Kv>(s.n_layer), {}, {}};
   for (const bool local : {false, true}) {
     BW_TRY(const model::RopeFrequencies f, model::rope_frequencies(local ? s.rope_local : s.rope, s.n_rot));
     Scalar::Angles& to = op.angles[local];

@@ -13,6 +13,6 @@ namespace bw::engine {
 // Stages as Context::on_stage gives them, all rows in one call each; logits of every row in order. Either may
 // be empty.
 Status run_reference(const gguf::File& file, std::span<const Token> tokens, const StageSink& stage,
-                     const LogitsSink& logits);
+                     const LogitsSink& logits, KvType kv_type = KvType::f16);
 
 }  // namespace bw::engine

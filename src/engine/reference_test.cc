@@ -14,11 +14,12 @@ using namespace bw;
 using engine::vectors::Gather;
 const std::string tiny = BITWORTH_SOURCE_DIR "/data/vectors/bn1/";
 
-class Reference : public testing::TestWithParam<const char*> {};
+class Reference : public testing::TestWithParam<std::tuple<const char*, engine::KvType>> {};
 
 TEST_P(Reference, gives_every_golden_digest_of_a_tiny_file) {
-  const std::string name = GetParam();
-  const auto expected = engine::vectors::digests(tiny + "digests.txt", name);
+  const std::string name = std::get<0>(GetParam());
+  const engine::KvType kv = std::get<1>(GetParam());
+  const auto expected = engine::vectors::digests(tiny + "digests.txt", name, kv);
   ASSERT_GE(expected.size(), 5u);
   const auto tokens = engine::vectors::ids(tiny + (name[0] == 'b' ? "tokens-baby.txt" : "tokens-rand.txt"));
   ASSERT_EQ(tokens.size(), 300u);
@@ -33,19 +34,20 @@ TEST_P(Reference, gives_every_golden_digest_of_a_tiny_file) {
     GTEST_SKIP() << "Q5_K is not in quant/types.def";
   }
   Gather g;
-  const Status s = engine::run_reference(*file, tokens, g.stages(), g.logits());
+  const Status s = engine::run_reference(*file, tokens, g.stages(), g.logits(), kv);
   ASSERT_TRUE(s) << s.error().what;
   EXPECT_EQ(g.take(), expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(Bn1, Reference,
-                         testing::Values("baby-F16", "baby-Q4_0", "baby-Q5_1", "baby-Q8_0", "rand-Q4_K_S",
-                                         "rand-Q6_K"),
+                         testing::Combine(testing::Values("baby-F16", "baby-Q4_0", "baby-Q5_1", "baby-Q8_0",
+                                                          "rand-Q4_K_S", "rand-Q6_K"),
+                                          testing::ValuesIn(kernels::kv_types)),
                          [](const auto& p) {
-                           std::string s = p.param;
-                           for (char& c : s)
+                           std::string name = std::get<0>(p.param);
+                           for (char& c : name)
                              if (c == '-') c = '_';
-                           return s;
+                           return name + "_" + std::string(kernels::name(std::get<1>(p.param)));
                          });
 
 // A minute and more each, so only where asked for; the engine's own test covers these digests at speed.
@@ -58,13 +60,15 @@ TEST(ReferenceReal, gives_the_golden_digests_of_the_real_files) {
     if (!std::filesystem::exists(at)) GTEST_SKIP() << at << " is not there: `./dev model` fetches it";
     const auto file = gguf::open(at);
     ASSERT_TRUE(file) << file.error().what;
-    Gather g;
-    const Status s = engine::run_reference(*file, engine::vectors::ids(real + "tokens-" + name + ".txt"),
-                                           g.stages(), g.logits());
-    ASSERT_TRUE(s) << s.error().what;
-    const auto got = g.take();
-    for (const auto& [stage, hex] : engine::vectors::digests(real + "digests.txt", name))
-      EXPECT_EQ(got.at(stage), hex) << name << " " << stage;
+    for (const engine::KvType kv : kernels::kv_types) {
+      Gather g;
+      const Status s = engine::run_reference(*file, engine::vectors::ids(real + "tokens-" + name + ".txt"),
+                                             g.stages(), g.logits(), kv);
+      ASSERT_TRUE(s) << s.error().what;
+      const auto got = g.take();
+      for (const auto& [stage, hex] : engine::vectors::digests(real + "digests.txt", name, kv))
+        EXPECT_EQ(got.at(stage), hex) << name << " " << kernels::name(kv) << " " << stage;
+    }
   }
 }
 

@@ -18,12 +18,13 @@ inline std::vector<Token> ids(const std::string& path) {
   return v;
 }
 
-// Stage -> digest of `model` with an F16 cache.
-inline std::map<std::string, std::string> digests(const std::string& path, const std::string& model) {
+// Stage -> digest of `model` with a cache of that type.
+inline std::map<std::string, std::string> digests(const std::string& path, const std::string& model,
+                                                  KvType type = KvType::f16) {
   std::ifstream in(path);
   std::map<std::string, std::string> all;
   for (std::string m, kv, stage, hex; in >> m >> kv >> stage >> hex;)
-    if (m == model && kv == "f16") all[stage] = hex;
+    if (m == model && kv == kernels::name(type)) all[stage] = hex;
   return all;
 }
 
