@@ -52,6 +52,7 @@ constexpr uint32_t attend_rows(uint32_t n_rep) {
   return n_rep >= 14 ? 16 : n_rep >= 4 ? 32 : 64;
 }
 size_t attend_scratch(uint32_t n_rep, uint32_t head_dim);  // floats, for attend_rows rows
+inline constexpr uint32_t attend_tile_most = 16;  // query rows any table takes through a chunk together
 // Floats of one chunk's part: for each of the n_rep heads o [head_dim, rounded up to 16], m, l, 14 unused.
 size_t attend_part(uint32_t n_rep, uint32_t head_dim);
 

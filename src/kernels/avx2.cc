@@ -7,7 +7,7 @@
 
 #include "kernels/avx2.h"
 #include "kernels/fma.h"
-#include "kernels/scalar.h"
+#include "kernels/kv_q8.h"
 
 namespace bw::kernels::avx2 {
 namespace {
@@ -30,6 +30,10 @@ namespace {
 #include "kernels/vector_attend.inc"
 
 #include "kernels/vector_attend_f16.inc"
+
+#include "kernels/avx2_q8.inc"
+
+#include "kernels/vector_attend_q8.inc"
 }  // namespace
 }  // namespace bw::kernels::avx2
 BW_TARGET_END
@@ -38,8 +42,7 @@ namespace bw::kernels {
 namespace avx2 {
 namespace {
 constexpr Table with(std::string_view name, bool (*runs)(), decltype(Table::product) products) {
-  return {name, runs, non_finite, act32, act256,  products,      rms_norm,
-          exp,  glu,  add_to,     rope,  &kv_f16, &scalar::kv_q8};
+  return {name, runs, non_finite, act32, act256, products, rms_norm, exp, glu, add_to, rope, &kv_f16, &kv_q8};
 }
 bool available_vnni() {
   return available() && has_avxvnni();

@@ -8,7 +8,7 @@
 #include "kernels/amx.h"
 #include "kernels/avx512.h"
 #include "kernels/fma.h"
-#include "kernels/scalar.h"
+#include "kernels/kv_q8.h"
 
 namespace bw::kernels::avx512 {
 
@@ -31,6 +31,10 @@ namespace {
 #include "kernels/vector_attend.inc"
 
 #include "kernels/vector_attend_f16.inc"
+
+#include "kernels/avx512_q8.inc"
+
+#include "kernels/vector_attend_q8.inc"
 }  // namespace
 }  // namespace bw::kernels::avx512
 BW_TARGET_END
@@ -39,8 +43,7 @@ namespace bw::kernels {
 namespace {
 constexpr Table with_products(std::string_view name, bool (*can)(), decltype(Table::product) product) {
   using namespace avx512;
-  return {name, can, non_finite, act32, act256,  product,       rms_norm,
-          exp,  glu, add_to,     rope,  &kv_f16, &scalar::kv_q8};
+  return {name, can, non_finite, act32, act256, product, rms_norm, exp, glu, add_to, rope, &kv_f16, &kv_q8};
 }
 }  // namespace
 const Table avx512::table = with_products("avx512vnni", avx512::available, avx512::product);

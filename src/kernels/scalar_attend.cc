@@ -22,7 +22,6 @@ namespace {
 size_t lines(size_t n) {  // floats, whole lines
   return (n + 15) / 16 * 16;
 }
-constexpr uint32_t tile_rows_most = 16;  // query rows a vector table takes at once
 
 }  // namespace
 
@@ -32,8 +31,8 @@ constexpr uint32_t tile_rows_most = 16;  // query rows a vector table takes at o
 size_t attend_scratch(uint32_t n_rep, uint32_t head_dim) {
   const size_t queries = size_t(attend_rows(n_rep)) * n_rep, groups = (head_dim + 63) / 64;
   return lines(queries * (head_dim + 4)) + 2 * lines(queries * groups) +
-         2 * size_t(kv_chunk) * lines(head_dim) + tile_rows_most * (kv_chunk + lines(head_dim)) +
-         2 * lines(queries) + tile_rows_most * (kv_chunk / 2 + lines(4));
+         2 * size_t(kv_chunk) * lines(head_dim) + attend_tile_most * (kv_chunk + lines(head_dim)) +
+         2 * lines(queries) + attend_tile_most * (kv_chunk / 2 + lines(4));
 }
 
 size_t attend_part(uint32_t n_rep, uint32_t head_dim) {
