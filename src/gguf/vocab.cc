@@ -9,6 +9,7 @@
 
 #include "base/cursor.h"
 #include "gguf/header.h"
+#include "text/pretokenizer.h"
 
 namespace bw::gguf {
 namespace {
@@ -156,9 +157,9 @@ Result<text::Vocab> vocab(const File& f) {
   BW_CHECK(id(f, "eot", n, v.eot));
   BW_CHECK(id(f, "unknown", n, v.unk));
   BW_CHECK(id(f, "padding", n, v.pad));
-  // Files of the Llama 3 family and SentencePiece ones often leave the key away and mean true: llama.cpp's
-  // default for them.
-  v.add_bos = (spm || v.pre == "llama-bpe") && v.bos >= 0;
+  // Files of some families and SentencePiece ones often leave the key away and mean true: llama.cpp's default
+  // for them.
+  v.add_bos = (spm || text::PreTokenizer::begins_with_bos(v.pre)) && v.bos >= 0;
   BW_CHECK(flag(f, "tokenizer.ggml.add_bos_token", v.add_bos));
   BW_CHECK(flag(f, "tokenizer.ggml.add_eos_token", v.add_eos));
   if (v.add_bos && v.bos < 0)

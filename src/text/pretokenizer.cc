@@ -3,7 +3,9 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <algorithm>
 #include <new>
+#include <string>
 
 #include "text/utf8.h"
 
@@ -16,27 +18,56 @@ namespace {
 // GPT-2's encoder.py (OpenAI, 2019), with \s as above.
 #define GPT2 \
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^" WS "\\p{L}\\p{N}]+|[" WS "]+(?![^" WS "])|[" WS "]+"
-// Llama 3 and Qwen2 tokenizer.json; they differ in how many digits stay together. The published (?i:'s|...)
-// is spelled out in ASCII, as the runtimes that serve these models do it: with Unicode case folding U+017F is
-// an s.
-#define LLAMA3(DIGITS)                                                                              \
-  "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" DIGITS \
-  "| ?[^" WS "\\p{L}\\p{N}]+[\\r\\n]*|[" WS "]*[\\r\\n]+|[" WS "]+(?![^" WS "])|[" WS "]+"
+// The published (?i:'s|...) is spelled out in ASCII, as the runtimes that serve these models do it: with
+// Unicode case folding U+017F is an s.
+#define CONTRACTION "(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])"
+// Llama 3, Qwen2 and Qwen3.5 tokenizer.json; they differ in how many digits stay together, and in whether
+// marks are letters.
+#define LLAMA3(DIGITS, LETTER, MARK)                                                                         \
+  CONTRACTION "|[^\\r\\n\\p{L}\\p{N}]?" LETTER "+|" DIGITS "| ?[^" WS "\\p{L}" MARK "\\p{N}]+[\\r\\n]*|[" WS \
+              "]*[\\r\\n]+|[" WS "]+(?![^" WS "])|[" WS "]+"
+// GPT-4o and Mistral's Tekken tokenizer.json: a word is cut where small letters end and large ones begin.
+#define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define CASED(DIGITS, END)                                                                           \
+  "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" END "|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER "*" END \
+  "|" DIGITS "| ?[^" WS "\\p{L}\\p{N}]+[\\r\\n/]*|[" WS "]*[\\r\\n]+|[" WS "]+(?![^" WS "])|[" WS "]+"
+// DeepSeek V3 tokenizer.json, the last of its three.
+#define DEEPSEEK3                                                                                     \
+  "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+" \
+  "| ?[\\p{P}\\p{S}]+[\\r\\n]*|[" WS "]*[\\r\\n]+|[" WS "]+(?![^" WS "])|[" WS "]+"
 
 struct Row {
-  const char* name;
+  std::string_view names;  // of the models whose tokenizer.json cuts so, separated by spaces
   std::vector<const char*>
       stages;  // each cuts the pieces of the one before; what it does not match is a piece
-  bool whole_words;
+  bool whole_words = false;
+  bool begins_with_bos = false;
 };
 const std::vector<Row>& rows() {
   static const std::vector<Row> table = {
-      {"gpt-2", {GPT2}, false},
-      {"llama-bpe", {LLAMA3("\\p{N}{1,3}")}, true},
-      {"qwen2", {LLAMA3("\\p{N}")}, false},
-      {"smollm", {"\\p{N}", GPT2}, false},
+      {"gpt-2 phi-2 olmo mpt jais exaone4 trillion granite-docling modern-bert", {GPT2}},
+      {"llama-bpe llama3 llama-v3 falcon3 pixtral lfm2", {LLAMA3("\\p{N}{1,3}", "\\p{L}", "")}, true, true},
+      {"dbrx smaug-bpe", {LLAMA3("\\p{N}{1,3}", "\\p{L}", "")}},
+      {"qwen2 deepseek-r1-qwen kormo stablelm2 megrez hunyuan", {LLAMA3("\\p{N}", "\\p{L}", "")}},
+      {"qwen35", {LLAMA3("\\p{N}", "[\\p{L}\\p{M}]", "\\p{M}")}},
+      {"smollm starcoder refact command-r codeshell exaone minerva-7b", {"\\p{N}", GPT2}},
+      {"tekken", {CASED("\\p{N}", "")}, true, true},
+      {"gpt-4o llama4", {CASED("\\p{N}{1,3}", CONTRACTION "?")}},
+      {"deepseek-v3",
+       {"\\p{N}{1,3}", "[\\x{4E00}-\\x{9FA5}\\x{3040}-\\x{309F}\\x{30A0}-\\x{30FF}]+", DEEPSEEK3}},
   };
   return table;
+}
+
+bool names_it(const Row& row, std::string_view name) {
+  if (name.empty() || name.find(' ') != std::string_view::npos) return false;
+  for (size_t at = 0; at < row.names.size();) {
+    const size_t end = std::min(row.names.find(' ', at), row.names.size());
+    if (row.names.substr(at, end - at) == name) return true;
+    at = end + 1;
+  }
+  return false;
 }
 
 struct FreeCode {
@@ -104,12 +135,18 @@ bool PreTokenizer::whole_words() const {
   return state_->whole_words;
 }
 
+bool PreTokenizer::begins_with_bos(std::string_view name) {
+  return std::any_of(rows().begin(), rows().end(),
+                     [&](const Row& row) { return row.begins_with_bos && names_it(row, name); });
+}
+
 Result<PreTokenizer> PreTokenizer::make(std::string_view name) {
   const Row* found = nullptr;
   std::string known;
   for (const Row& row : rows()) {
-    if (name == row.name) found = &row;
-    known += (known.empty() ? "" : ", ") + std::string(row.name);
+    if (names_it(row, name)) found = &row;
+    for (const char c : std::string(known.empty() ? "" : " ") + std::string(row.names))
+      known += c == ' ' ? std::string(", ") : std::string(1, c);
   }
   if (!found && (name.empty() || name == "default"))
     return unsupported(

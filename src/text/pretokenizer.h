@@ -22,7 +22,9 @@ class PreTokenizer {
   // Views into `text`. A byte that is no UTF-8 counts as U+FFFD (neither letter, number nor space).
   // std::bad_alloc where the regex engine runs out of memory.
   std::vector<std::string_view> split(std::string_view text) const;
-  // A piece that is a token as a whole is taken as it is, without merging (Llama 3).
+  // Whether files with this name mean a BOS at the beginning where they do not say (as llama.cpp has it).
+  static bool begins_with_bos(std::string_view name);
+  // A piece that is a token as a whole is taken as it is, without merging (Llama 3, Tekken).
   bool whole_words() const;
 
  private:

@@ -5,8 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <ctime>
+#include <nlohmann/json.hpp>
 #include <random>
+#include <sstream>
 
+#include "base/file.h"
 #include "text/bpe.h"
 #include "text/pretokenizer.h"
 
@@ -175,8 +178,8 @@ TEST(Tokenizer, make_refuses_what_it_cannot_stand_by_and_says_which_entry) {
   };
   std::string e = with([](Vocab& v) { v.model = "rwkv"; });
   EXPECT_TRUE(has(e, "rwkv") && has(e, "gpt2") && has(e, "llama")) << e;
-  e = with([](Vocab& v) { v.pre = "tekken"; });
-  EXPECT_TRUE(has(e, "tekken") && has(e, "gpt-2, llama-bpe, qwen2, smollm")) << e;
+  e = with([](Vocab& v) { v.pre = "bloom"; });
+  EXPECT_TRUE(has(e, "bloom") && has(e, "known: gpt-2, phi-2") && has(e, "llama-bpe, llama3")) << e;
   for (const char* pre : {"", "default"}) {
     e = with([&](Vocab& v) { v.pre = pre; });
     EXPECT_TRUE(has(e, "does not say how its model cuts text")) << e;
@@ -266,7 +269,8 @@ TEST(Tokenizer, long_words_cost_no_quadratic_time) {
 
 TEST(PreTokenizer, pieces_cover_every_byte_for_every_known_name) {
   std::mt19937 rng(2);
-  for (const char* name : {"gpt-2", "llama-bpe", "qwen2", "smollm"}) {
+  for (const char* name :
+       {"gpt-2", "llama-bpe", "qwen2", "smollm", "dbrx", "qwen35", "tekken", "gpt-4o", "deepseek-v3"}) {
     auto pre = PreTokenizer::make(name);
     ASSERT_TRUE(pre);
     for (int round = 0; round < 2000; ++round) {
@@ -281,6 +285,40 @@ TEST(PreTokenizer, pieces_cover_every_byte_for_every_known_name) {
       EXPECT_EQ(joined, text);
     }
   }
+}
+
+// Oracle: Hugging Face's tokenizers on the regexes published (data/vectors/tokenizer/README.md).
+TEST(PreTokenizer, cuts_stand_where_the_published_regexes_put_them) {
+  const auto file =
+      read_text(std::string(BITWORTH_SOURCE_DIR) + "/data/vectors/tokenizer/pretokenizer_goldens.jsonl");
+  ASSERT_TRUE(file);
+  std::istringstream in(*file);
+  size_t n = 0;
+  for (std::string line; std::getline(in, line);) {
+    const auto row = nlohmann::json::parse(line);
+    const auto text = row.at("text").get<std::string>();
+    for (const char* name : {"qwen35", "tekken", "gpt-4o", "deepseek-v3"}) {
+      auto pre = PreTokenizer::make(name);
+      ASSERT_TRUE(pre);
+      std::vector<size_t> lengths;
+      for (const std::string_view piece : pre->split(text)) lengths.push_back(piece.size());
+      EXPECT_EQ(lengths, row.at(name).get<std::vector<size_t>>()) << name << ": " << text;
+      ++n;
+    }
+  }
+  EXPECT_GT(n, 1700u);
+}
+
+TEST(PreTokenizer, models_that_cut_alike_share_a_row_and_names_are_whole_words) {
+  for (const char* name : {"phi-2", "llama3", "pixtral", "deepseek-r1-qwen", "starcoder", "llama4", "dbrx"})
+    EXPECT_TRUE(PreTokenizer::make(name)) << name;
+  for (const char* name : {"gpt", "2", " ", "gpt-2 phi-2", "llama", "bloom"})
+    EXPECT_FALSE(PreTokenizer::make(name)) << name;
+  EXPECT_TRUE(PreTokenizer::make("tekken")->whole_words() && PreTokenizer::make("llama3")->whole_words());
+  EXPECT_FALSE(PreTokenizer::make("dbrx")->whole_words() || PreTokenizer::make("gpt-4o")->whole_words());
+  EXPECT_TRUE(PreTokenizer::begins_with_bos("tekken") && PreTokenizer::begins_with_bos("lfm2"));
+  EXPECT_FALSE(PreTokenizer::begins_with_bos("qwen2") || PreTokenizer::begins_with_bos("") ||
+               PreTokenizer::begins_with_bos("nosuch"));
 }
 
 TEST(PreTokenizer, digits_group_as_each_family_publishes) {
