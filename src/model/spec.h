@@ -36,10 +36,6 @@ struct Spec {
   bool tied_output = false;      // no output.weight: the head is token_embd
 
   bool is_local(uint32_t layer) const { return !local.empty() && local[layer]; }
-  // The first position a row of `layer` attends to.
-  uint32_t first_valid(uint32_t layer, uint32_t position) const {
-    return is_local(layer) && position >= window ? position - window + 1 : 0;
-  }
   // RoPE tables: [0] for layers that see every position, [1] for local ones where there are any.
   uint32_t n_rope_tables() const { return local.empty() ? 1 : 2; }
   uint32_t n_q() const { return n_head * head_dim; }      // width of all query heads
