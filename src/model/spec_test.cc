@@ -149,6 +149,90 @@ TEST(Spec, yarn_is_read_with_its_defaults_and_a_part_not_built_is_refused_by_key
   expect_refused(f, Code::unsupported, {"yarn_log_multiplier"});
 }
 
+// baby's header as another architecture's: the same sizes, and the tensors that one has beside.
+gguf::File as(const std::string& architecture, const std::vector<std::pair<std::string, uint64_t>>& more) {
+  gguf::File f = open_tiny("baby-Q4_0.gguf");
+  set(f, "general.architecture", text(architecture));
+  for (auto& [key, v] : f.kv)
+    if (key.rfind("llama.", 0) == 0) key = architecture + key.substr(5);
+  const gguf::TensorInfo norm = *f.tensor("output_norm.weight");
+  for (int l = 0; l < 5; ++l)
+    for (const auto& [name, n] : more) {
+      f.tensors.push_back(norm);
+      f.tensors.back().name = "blk." + std::to_string(l) + "." + name + ".weight";
+      f.tensors.back().ne[0] = n;
+    }
+  return f;
+}
+const std::vector<std::pair<std::string, uint64_t>> qk = {{"attn_q_norm", 16}, {"attn_k_norm", 16}};
+const std::vector<std::pair<std::string, uint64_t>> gemma = {
+    {"attn_q_norm", 16}, {"attn_k_norm", 16}, {"post_attention_norm", 128}, {"post_ffw_norm", 128}};
+
+TEST(Spec, qwen3_needs_its_norms_of_queries_and_keys_over_head_dim) {
+  const auto s = model::spec(as("qwen3", qk));
+  ASSERT_TRUE(s) << s.error().what;
+  EXPECT_TRUE(s->qk_norm);
+  EXPECT_FALSE(s->post_norms);
+  EXPECT_EQ(s->rope_pairs, model::RopePairs::neox);
+  expect_refused(as("qwen3", {}), Code::bad_input, {"blk.0.attn_q_norm.weight"});
+  expect_refused(as("qwen3", {{"attn_q_norm", 16}, {"attn_k_norm", 128}}), Code::bad_input,
+                 {"blk.0.attn_k_norm.weight", "16", "128"});
+}
+
+TEST(Spec, gemma3_has_windows_where_its_pattern_says_and_none_without_a_window) {
+  const std::string window = "gemma3.attention.sliding_window", pattern = window + "_pattern";
+  gguf::File f = as("gemma3", gemma);
+  auto s = model::spec(f);
+  ASSERT_TRUE(s) << s.error().what;
+  EXPECT_TRUE(s->post_norms && s->qk_norm && s->scale_embedding);
+  EXPECT_EQ(s->n_rope_tables(), 1u);
+  EXPECT_FALSE(s->is_local(0));
+  set(f, window, u32(512));
+  s = model::spec(f);
+  ASSERT_TRUE(s) << s.error().what;
+  EXPECT_EQ(s->local, std::vector<bool>(5, true));  // every sixth layer sees all: none of five
+  EXPECT_EQ(s->window, 512u);
+  EXPECT_EQ(s->n_rope_tables(), 2u);
+  EXPECT_EQ(s->rope_local.base, 10000);
+  EXPECT_EQ(s->score_width, 16u);
+  set(f, pattern, u32(2));
+  set(f, "gemma3.rope.freq_base_swa", f32(5000));
+  set(f, "gemma3.rope.scaling.type", text("linear"));
+  set(f, "gemma3.rope.scaling.factor", f32(8));
+  s = model::spec(f);
+  ASSERT_TRUE(s) << s.error().what;
+  EXPECT_EQ(s->local, (std::vector<bool>{true, false, true, false, true}));
+  EXPECT_EQ(s->rope_local.base, 5000);
+  EXPECT_EQ(s->rope_local.scaling, model::RopeScaling::none);
+  EXPECT_EQ(s->rope.factor, 8);
+  const std::vector<bool> flags = {false, true, true, false, false};
+  set(f, pattern, {gguf::ValueType::array, gguf::ValueType::boolean, flags});
+  s = model::spec(f);
+  ASSERT_TRUE(s) << s.error().what;
+  EXPECT_EQ(s->local, flags);
+  set(f, pattern, {gguf::ValueType::array, gguf::ValueType::boolean, std::vector<bool>{true}});
+  expect_refused(f, Code::bad_input, {"sliding_window_pattern", "5", "1"});
+  set(f, pattern, u32(0));
+  expect_refused(f, Code::bad_input, {"sliding_window_pattern"});
+  set(f, pattern, u32(6));
+  set(f, window, u32(0));
+  expect_refused(f, Code::bad_input, {"sliding_window"});
+}
+
+TEST(Spec, rope_factors_are_read_for_llama_and_have_no_place_elsewhere) {
+  const auto with = [](gguf::File f, uint64_t n) {
+    f.tensors.push_back(*f.tensor("output_norm.weight"));  // 128 positive values
+    f.tensors.back().name = "rope_freqs.weight";
+    f.tensors.back().ne[0] = n;
+    return f;
+  };
+  const auto s = model::spec(with(open_tiny("baby-Q4_0.gguf"), 8));
+  ASSERT_TRUE(s) << s.error().what;
+  EXPECT_EQ(s->rope.freq_factors.size(), 8u);
+  expect_refused(with(open_tiny("baby-Q4_0.gguf"), 16), Code::bad_input, {"rope_freqs.weight", "8", "16"});
+  expect_refused(with(as("qwen3", qk), 8), Code::bad_input, {"rope_freqs.weight", "no place"});
+}
+
 TEST(Spec, a_key_that_asks_for_another_graph_is_refused_by_name) {
   for (const auto& [key, value] :
        {std::pair<const char*, gguf::Value>{"llama.expert_count", u32(8)},
