@@ -9,6 +9,7 @@
 
 #include "engine/engine.h"
 #include "engine/reference.h"
+#include "engine/variants.h"
 #include "engine/vectors.h"
 #include "gguf/writer.h"
 #include "kernels/kernels.h"
@@ -17,13 +18,14 @@ namespace {
 using namespace bw;
 const std::string tiny = BITWORTH_SOURCE_DIR "/data/vectors/bn1/";
 
-// baby-Q4_0 with some tensors changed in place.
+// A file, baby-Q4_0 if no other is named, with some tensors changed in place.
 class Broken {
  public:
-  Broken() : path_(testing::TempDir() + "broken.gguf") {
-    std::ifstream in(tiny + "baby-Q4_0.gguf", std::ios::binary);
+  explicit Broken(const std::string& from = tiny + "baby-Q4_0.gguf")
+      : path_(testing::TempDir() + "broken.gguf") {
+    std::ifstream in(from, std::ios::binary);
     bytes_.assign(std::istreambuf_iterator<char>(in), {});
-    auto f = gguf::open(tiny + "baby-Q4_0.gguf");
+    auto f = gguf::open(from);
     if (f) info_ = std::move(f->tensors);
   }
   ~Broken() { std::remove(path_.c_str()); }
@@ -134,7 +136,46 @@ TEST(Faults, an_overflow_ends_the_request_and_names_layer_and_site) {
   }
 }
 
-// The same file with a bias on the queries of layer 3, which is the one way to a score beyond binary32: keys
+TEST(Faults, an_overflow_in_the_parts_gemma_adds_names_layer_and_site) {
+  const auto variant = [](const std::string& name) -> std::string {
+    for (const auto& v : engine::variants::all())
+      if (v.name == name) {
+        const auto path = engine::variants::write(v, testing::TempDir());
+        return path ? *path : path.error().what;
+      }
+    return "";
+  };
+  const std::string gemma = variant("gemma3"), capped = variant("gemma3-softcap");
+  {
+    Broken b(gemma);
+    b.floats("blk.2.attn_q.weight", 1e25f);
+    expect_fault(b.open(), "layer 2, attn_q_norm", "sum of squares");
+  }
+  {
+    Broken b(gemma);
+    b.floats("blk.5.attn_k.weight", 1e25f);
+    expect_fault(b.open(), "layer 5, attn_k_norm", "sum of squares");
+  }
+  {
+    Broken b(gemma);
+    b.floats("blk.3.attn_output.weight", 1e25f);
+    expect_fault(b.open(), "layer 3, post_attention_norm", "sum of squares");
+  }
+  {
+    Broken b(gemma);
+    b.floats("blk.6.ffn_down.weight", 1e30f);
+    expect_fault(b.open(), "layer 6, post_ffw_norm", "sum of squares");
+  }
+  {
+    Broken b(capped);  // a softcap would hide the infinity
+    b.floats("token_embd.weight", 100).floats("output_norm.weight", 1e37f);
+    expect_fault(b.open(), "output", "logit");
+  }
+  std::remove(gemma.c_str());
+  std::remove(capped.c_str());
+}
+
+// baby-Q4_0 with a bias on the queries of layer 3, which is the one way to a score beyond binary32: keys
 // are F16.
 TEST(Faults, a_score_that_overflows_ends_the_request_and_names_the_layer) {
   const std::string path = testing::TempDir() + "biased.gguf";
