@@ -46,7 +46,7 @@ struct Row {
 };
 const std::vector<Row>& rows() {
   static const std::vector<Row> table = {
-      {"gpt-2 phi-2 olmo mpt jais exaone4 trillion granite-docling modern-bert", {GPT2}},
+      {"gpt-2 phi-2 olmo mpt jais exaone4 trillion granite-docling", {GPT2}},
       {"llama-bpe llama3 llama-v3 falcon3 pixtral lfm2", {LLAMA3("\\p{N}{1,3}", "\\p{L}", "")}, true, true},
       {"dbrx smaug-bpe", {LLAMA3("\\p{N}{1,3}", "\\p{L}", "")}},
       {"qwen2 deepseek-r1-qwen kormo stablelm2 megrez hunyuan", {LLAMA3("\\p{N}", "\\p{L}", "")}},

@@ -24,7 +24,9 @@ namespace {
 constexpr size_t max_tokens = 1u << 24;  // 64 times the largest vocabulary known; ids stay far inside int32
 
 // End-of-turn tokens of known families; they count only where the vocabulary says they are control tokens.
-constexpr std::array end_of_turn = {"<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>", "<|endoftext|>"};
+constexpr std::array end_of_turn = {"<|im_end|>",    "<|eot_id|>",    "<|eom_id|>",
+                                    "<|end|>",       "<|return|>",    "<|call|>",
+                                    "<end_of_turn>", "<|endoftext|>", "<|end_of_text|>"};
 
 bool controls(TokenKind k) {
   return k == TokenKind::control || k == TokenKind::unknown;

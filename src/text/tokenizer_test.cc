@@ -230,6 +230,11 @@ TEST(Tokenizer, generation_ends_at_eos_eot_and_known_control_tokens_only) {
     EXPECT_EQ(t.ends_generation(id), id == 'x' || id == 'y' || id == im_end) << id;
   v.kinds[im_end] = TokenKind::normal;
   EXPECT_FALSE(made(v).ends_generation(im_end));
+  for (const char* s : {"<|eom_id|>", "<|end_of_text|>", "<|return|>", "<|call|>", "<end_of_turn>"}) {
+    v.tokens.emplace_back(s);
+    v.kinds.push_back(TokenKind::control);
+    EXPECT_TRUE(made(v).ends_generation(static_cast<Token>(v.tokens.size() - 1))) << s;
+  }
 }
 
 TEST(Tokenizer, the_digest_changes_with_every_part_that_changes_meaning) {
