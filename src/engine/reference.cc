@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -43,95 +44,22 @@ float tanh_bn1(float x) {
   return 1.0f - 2.0f / (exp_bn1(x + x) + 1.0f);
 }
 
-// ---- (2) weights: one GGUF row as the integers and scales its type means.
+// ---- (2) weights: one GGUF row as the integers and scales its type means (quant reads the bits).
 struct WeightRow {
   std::vector<float> f;             // float types
   std::vector<int> q;               // signed, after the type's offset
   std::vector<int> scale, minimum;  // 256-blocks, one a sub-block
-  std::vector<float> d, m;          // one a block: scale; Q4_1, Q5_1: +m; Q4_K, Q5_K: dmin
+  std::vector<float> d, m;          // one a block: scale; Q4_1, Q5_1: +m; 256-blocks: dmin
 };
-constexpr uint32_t q5_k_id = 13;  // written here from the page; it runs once quant/types.def names it
 struct Form {
-  uint32_t block = 1, sub = 0;  // values per block and per sub-block
+  uint32_t block = 1, sub = 0;  // values per block; per sub-block of 256-blocks
   bool has_min = false;
 };
-Form form(uint32_t id) {
-  switch (id) {
-    case 2:
-    case 6:
-    case 8:
-      return {32, 0, false};
-    case 3:
-    case 7:
-      return {32, 0, true};
-    case 12:
-    case q5_k_id:
-      return {256, 32, true};
-    case 14:
-      return {256, 16, false};
-    default:
-      return {};
-  }
-}
-float half_at(const uint8_t* p) {
-  return quant::half_to_float(uint16_t(p[0] | p[1] << 8));
-}
-
-// Six-bit scale and minimum j of Q4_K and Q5_K in their 12 bytes.
-void scale_min(const uint8_t* s, int j, int& scale, int& minimum) {
-  scale = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
-  minimum = j < 4 ? s[j + 4] & 63 : s[j + 4] >> 4 | (s[j] >> 6) << 4;
-}
-void read_block(uint32_t id, const uint8_t* p, int* q, int* scale, int* minimum, float& d, float& m) {
-  const auto nibble = [](const uint8_t* qs, int i, int half) {
-    return i < half ? qs[i] & 15 : qs[i - half] >> 4;
-  };
-  d = half_at(id == 14 ? p + 208 : p);
-  uint32_t high = 0;
-  switch (id) {
-    case 2:  // Q4_0: d, 16 bytes of nibbles
-      for (int i = 0; i < 32; ++i) q[i] = nibble(p + 2, i, 16) - 8;
-      return;
-    case 3:  // Q4_1: d, m, nibbles
-      m = half_at(p + 2);
-      for (int i = 0; i < 32; ++i) q[i] = nibble(p + 4, i, 16);
-      return;
-    case 6:  // Q5_0: d, 32 high bits, nibbles
-      std::memcpy(&high, p + 2, 4);
-      for (int i = 0; i < 32; ++i) q[i] = (nibble(p + 6, i, 16) | int(high >> i & 1) << 4) - 16;
-      return;
-    case 7:  // Q5_1: d, m, 32 high bits, nibbles
-      m = half_at(p + 2);
-      std::memcpy(&high, p + 4, 4);
-      for (int i = 0; i < 32; ++i) q[i] = nibble(p + 8, i, 16) | int(high >> i & 1) << 4;
-      return;
-    case 8:  // Q8_0: d, 32 signed bytes
-      for (int i = 0; i < 32; ++i) q[i] = int8_t(p[2 + i]);
-      return;
-    case 12:
-    case q5_k_id: {  // Q4_K: d, dmin, 12 bytes, nibbles; Q5_K: 32 bytes of high bits before the nibbles
-      m = half_at(p + 2);
-      const uint8_t* qs = p + (id == 12 ? 16 : 48);
-      for (int j = 0; j < 8; ++j) {
-        scale_min(p + 4, j, scale[j], minimum[j]);
-        for (int i = 0; i < 32; ++i) {
-          const uint8_t byte = qs[32 * (j / 2) + i];
-          q[32 * j + i] = (j % 2 ? byte >> 4 : byte & 15) | (id == q5_k_id ? (p[16 + i] >> j & 1) << 4 : 0);
-        }
-      }
-      return;
-    }
-    default:  // Q6_K: 128 bytes of low nibbles, 64 of high bits, 16 signed scales, d
-      for (int j = 0; j < 16; ++j) scale[j] = int8_t(p[192 + j]);
-      for (int i = 0; i < 256; ++i) {
-        const int h = i / 128, quarter = i % 128 / 32, l = i % 32;
-        const int low = p[64 * h + 32 * (quarter % 2) + l] >> (quarter < 2 ? 0 : 4) & 15;
-        q[i] = (low | (p[128 + 32 * h + l] >> (2 * quarter) & 3) << 4) - 32;
-      }
-  }
+Form form(const quant::TypeInfo& t) {
+  return {t.block, t.family == quant::Family::b256 ? t.sub : 0, t.has_min};
 }
 Status read_row(const gguf::File& file, const LinearRef& w, uint64_t r, WeightRow& out) {
-  const uint32_t k = w.k(), id = w.weight->ggml_type;
+  const uint32_t k = w.k();
   const uint64_t bytes = quant::row_bytes(*w.type, k);
   std::vector<uint8_t> raw(bytes);
   BW_CHECK(file.read(*w.weight, r * bytes, std::as_writable_bytes(std::span(raw))));
@@ -145,14 +73,19 @@ Status read_row(const gguf::File& file, const LinearRef& w, uint64_t r, WeightRo
     if (!all_finite(out.f.data(), k)) return refuse();
     return {};
   }
-  const Form form_ = form(id);
+  const Form form_ = form(*w.type);
   const uint32_t n = k / form_.block, subs = form_.sub ? form_.block / form_.sub : 0;
   out.q.resize(k), out.d.resize(n), out.m.assign(n, 0);
   out.scale.resize(size_t{n} * subs), out.minimum.resize(size_t{n} * subs);
-  for (uint32_t b = 0; b < n; ++b)
-    read_block(id, raw.data() + size_t{b} * w.type->bytes, &out.q[size_t{b} * form_.block],
-               out.scale.data() + size_t{b} * subs, out.minimum.data() + size_t{b} * subs, out.d[b],
-               out.m[b]);
+  quant::Integers block{};
+  for (uint32_t b = 0; b < n; ++b) {
+    w.type->integers(reinterpret_cast<const std::byte*>(raw.data()) + size_t{b} * w.type->bytes, block);
+    std::copy_n(block.q, form_.block, out.q.begin() + size_t{b} * form_.block);
+    std::copy_n(block.scale, subs, out.scale.begin() + size_t{b} * subs);
+    if (form_.has_min) std::copy_n(block.min, subs, out.minimum.begin() + size_t{b} * subs);
+    out.d[b] = block.d;
+    if (form_.has_min) out.m[b] = block.m;
+  }
   if (!all_finite(out.d.data(), n) || !all_finite(out.m.data(), n)) return refuse();
   return {};
 }
@@ -261,7 +194,7 @@ struct Scalar {
     WeightRow row;
     for (size_t i = 0; i < n_rows(); ++i) {
       if (Status r = read_row(file, w, static_cast<uint64_t>(tokens[i]), row); !r) return fail(r.error()), x;
-      dequantise(row, form(w.weight->ggml_type), s.n_embd, &x[i * s.n_embd]);
+      dequantise(row, form(*w.type), s.n_embd, &x[i * s.n_embd]);
     }
     if (s.scale_embedding)
       for (float& v : x) v = v * sqrt32(float(s.n_embd));
@@ -293,7 +226,7 @@ struct Scalar {
     Vec out{std::vector<float>(n_rows() * w.n_out()), w.n_out()};
     if (!ok()) return out;
     if (!all_finite(in.v.data(), in.v.size())) return fail(non_finite(Fault::input, w.site)), out;
-    const Form f = form(w.weight->ggml_type);
+    const Form f = form(*w.type);
     const uint32_t k = w.k();
     std::vector<Quantised> a(n_rows());
     if (f.block > 1)

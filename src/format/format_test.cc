@@ -250,12 +250,12 @@ TEST(Inspect, what_the_engine_cannot_run_is_said_in_its_words) {
   EXPECT_TRUE(r.bits_per_weight.known());
 
   Draft type;
-  type.tensors[3].type = static_cast<Type>(20);  // IQ4_NL
+  type.tensors[3].type = static_cast<Type>(39);  // MXFP4
   r = type.inspect();
   EXPECT_FALSE(r.loads_here);
-  EXPECT_NE(r.why_not.find("IQ4_NL"), std::string::npos) << r.why_not;
+  EXPECT_NE(r.why_not.find("MXFP4"), std::string::npos) << r.why_not;
   EXPECT_FALSE(std::find_if(r.types.begin(), r.types.end(), [](const auto& t) {
-                 return t.type == "IQ4_NL";
+                 return t.type == "MXFP4";
                })->computed_here);
 
   Draft spm;

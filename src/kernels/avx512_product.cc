@@ -23,7 +23,9 @@ constexpr size_t prefetch_ahead = 2048;  // of 1 to 16 KiB the fastest here, by 
 
 #include "kernels/avx512_b256.inc"
 
-#include "kernels/avx512_b256_direct.inc"
+#include "kernels/avx512_q23k.inc"
+#include "kernels/avx512_q45k.inc"
+#include "kernels/avx512_q6k_iq4xs.inc"
 
 #include "kernels/avx512_unpack32.inc"
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <random>
+#include <set>
 #include <vector>
 
 #include "kernels/kernels.h"
@@ -73,10 +74,14 @@ TEST(Pack, a_scale_or_minimum_or_float_weight_that_is_not_finite_is_refused) {
       {Type::BF16, 6, 2, 0x7F81u},    {Type::Q4_0, 18, 2, 0x7C00u},   {Type::Q4_1, 20, 2, 0x7C00u},
       {Type::Q4_1, 22, 2, 0xFE00u},   {Type::Q5_0, 22, 2, 0x7C00u},   {Type::Q5_1, 26, 2, 0x7C01u},
       {Type::Q8_0, 34, 2, 0xFC00u},   {Type::Q4_K, 144, 2, 0x7C00u},  {Type::Q4_K, 146, 2, 0x7E00u},
-      {Type::Q6_K, 418, 2, 0x7C00u}};
+      {Type::Q6_K, 418, 2, 0x7C00u},  {Type::Q5_K, 176, 2, 0x7C00u},  {Type::Q5_K, 178, 2, 0xFC01u},
+      {Type::Q2_K, 164, 2, 0x7C00u},  {Type::Q2_K, 166, 2, 0x7E00u},  {Type::Q3_K, 218, 2, 0xFC00u},
+      {Type::IQ4_XS, 136, 2, 0x7C00u}};
+  std::set<Type> seen;
   for (const Case& c : cases) {
     const quant::TypeInfo& t = quant::info(c.type);
     const uint32_t k = t.block * (t.block == 1 ? 32 : 2);
+    seen.insert(c.type);
     std::vector<std::byte> rows(3 * quant::row_bytes(t, k)), panel(panel_bytes(c.type, k));
     EXPECT_TRUE(pack_panel(c.type, rows.data(), 3, k, panel.data())) << t.name;
     std::memcpy(rows.data() + 2 * quant::row_bytes(t, k) + c.at, &c.bits, c.n_bytes);
@@ -85,6 +90,15 @@ TEST(Pack, a_scale_or_minimum_or_float_weight_that_is_not_finite_is_refused) {
     EXPECT_EQ(status.error().code, Code::bad_input);
     EXPECT_NE(status.error().what.find("row 2"), std::string::npos) << status.error().what;
   }
+  EXPECT_EQ(seen.size(), quant::all_types().size()) << "a type has no case here";
+}
+
+// The scales' high bits of IQ4_XS stand where other types have a second f16; all ones is a legal value there.
+TEST(Pack, what_is_no_float_may_hold_any_bits) {
+  const quant::TypeInfo& t = quant::info(Type::IQ4_XS);
+  std::vector<std::byte> row(t.bytes), panel(panel_bytes(Type::IQ4_XS, 256));
+  for (uint32_t i = 2; i < t.bytes; ++i) row[i] = std::byte{0xFF};
+  EXPECT_TRUE(pack_panel(Type::IQ4_XS, row.data(), 1, 256, panel.data()));
 }
 
 TEST(Pack, a_row_that_is_not_whole_blocks_is_refused) {

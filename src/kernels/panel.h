@@ -12,7 +12,6 @@
 //                      bit w of byte 4r+b = bit 4 of value 4w+b of row r
 //       Q4, Q5: 4 lines; low nibbles of line j = word j, high nibbles = word j + 4 (GGUF's own pairing)
 //       Q8_0:   8 lines; line w = word w, int8
-//   IQ4_NL: as Q4_0; the nibbles are those of the file, their levels come in when a kernel unpacks them
 //   b256, GGUF's own words, a line each:
 //     Q4_K, Q5_K, Q2_K, IQ4_XS: record of one block
 //       [16 f16 d | 16 f16 dmin]  (IQ4_XS: [16 f16 d | 16 u16 high bits of the scales])    64 B
@@ -42,6 +41,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "quant/iq4.h"
 #include "quant/types.h"
 
 namespace bw::kernels {
@@ -77,8 +77,8 @@ struct Layout {
   constexpr size_t at(uint32_t b) const { return b / blocks * record() + header() + b % blocks * body(); }
 };
 
-// One b32 type: what its block holds, and what is subtracted from the stored integer (IQ4_NL: levels are
-// looked up).
+// One b32 type: what its block holds, and what is subtracted from the stored integer (is_table: from the
+// level that is looked up, made unsigned).
 struct Layout32 {
   bool has_min, has_high, is_byte;
   int offset;
@@ -117,6 +117,15 @@ constexpr Layout32 layout32(quant::Type type) {
   }
 }
 
+// Levels of IQ4_NL and IQ4_XS made unsigned, for a byte shuffle: level + 128.
+struct UnsignedLevels {
+  alignas(16) uint8_t of[16];
+  constexpr UnsignedLevels() : of{} {
+    for (int i = 0; i < 16; ++i) of[i] = uint8_t(quant::iq4_levels[i] + 128);
+  }
+};
+inline constexpr UnsignedLevels iq4_unsigned;
+
 // The b256 types: pieces in the file's order, then where kernels find them inside a record (one block) or a
 // body (two blocks, with d(b) and at(b)).
 namespace q4k {
@@ -124,6 +133,40 @@ inline constexpr Layout layout{
     2, 1, 35, {{Piece::half, 1, 0}, {Piece::half, 1, 1}, {Piece::words, 3, 0}, {Piece::words, 32, 3}}};
 inline constexpr size_t d = 0, dmin = 32, scales = line, quants = 4 * line, record = layout.record();
 }  // namespace q4k
+namespace q5k {
+inline constexpr Layout layout{2,
+                               1,
+                               43,
+                               {{Piece::half, 1, 0},
+                                {Piece::half, 1, 1},
+                                {Piece::words, 3, 0},
+                                {Piece::words, 8, 3},
+                                {Piece::words, 32, 11}}};
+inline constexpr size_t d = 0, dmin = 32, scales = line, fifths = 4 * line, quants = 12 * line,
+                        record = layout.record();
+}  // namespace q5k
+namespace q2k {
+inline constexpr Layout layout{
+    2, 1, 20, {{Piece::words, 4, 0}, {Piece::words, 16, 4}, {Piece::half, 1, 0}, {Piece::half, 1, 1}}};
+inline constexpr size_t d = 0, dmin = 32, scales = line, quants = 5 * line, record = layout.record();
+}  // namespace q2k
+namespace iq4xs {
+inline constexpr Layout layout{
+    2, 1, 33, {{Piece::half, 1, 0}, {Piece::bits16, 1, 1}, {Piece::words, 1, 0}, {Piece::words, 32, 1}}};
+inline constexpr size_t d = 0, high = 32, scales = line, quants = 2 * line, record = layout.record();
+}  // namespace iq4xs
+namespace q3k {
+inline constexpr Layout layout{
+    1, 2, 27, {{Piece::words, 8, 3}, {Piece::words, 16, 11}, {Piece::words, 3, 0}, {Piece::half, 1, 0}}};
+inline constexpr size_t body = layout.body(), record = layout.record();
+inline constexpr size_t scales = 0, thirds = 3 * line, quants = 11 * line;  // inside a body
+constexpr size_t d(uint32_t b) {
+  return layout.half(0, b);
+}
+constexpr size_t at(uint32_t b) {
+  return layout.at(b);
+}
+}  // namespace q3k
 namespace q6k {
 inline constexpr Layout layout{
     1, 2, 52, {{Piece::words, 32, 4}, {Piece::words, 16, 36}, {Piece::words, 4, 0}, {Piece::half, 1, 0}}};
@@ -144,6 +187,14 @@ constexpr Layout layout(quant::Type type) {
       return q4k::layout;
     case Type::Q6_K:
       return q6k::layout;
+    case Type::Q5_K:
+      return q5k::layout;
+    case Type::Q2_K:
+      return q2k::layout;
+    case Type::Q3_K:
+      return q3k::layout;
+    case Type::IQ4_XS:
+      return iq4xs::layout;
     default:
       return layout32(type).layout();
   }

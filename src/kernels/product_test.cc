@@ -76,16 +76,14 @@ TEST(Product, every_table_survives_the_corners_of_the_integer_ranges) {
     if (t.family == Family::f) continue;
     const uint32_t k = 1024, n_out = 32, n = 9;
     for (const int byte : {0x00, 0xFF, 0x80, 0x7F}) {
-      for (const int scale_byte : {0x7F, 0x80, 0xFF}) {
+      for (const int scale_byte : {0x00, 0x7F, 0x80, 0xFF}) {
         for (const float value : {1.0f, -1.0f}) {
           std::vector<std::byte> rows(n_out * quant::row_bytes(t, k), std::byte(byte));
           for (std::byte* p = rows.data(); p < rows.data() + rows.size(); p += t.bytes) {
             const uint16_t d = 0x7BFF;
-            const bool q6k = t.type == quant::Type::Q6_K, q4k = t.type == quant::Type::Q4_K;
-            std::memcpy(q6k ? p + 208 : p, &d, 2);
-            if (t.type == quant::Type::Q4_1 || t.type == quant::Type::Q5_1 || q4k) std::memcpy(p + 2, &d, 2);
-            if (q6k) std::memset(p + 192, scale_byte, 16);
-            if (q4k) std::memset(p + 4, scale_byte, 12);
+            const Span scales = scale_bytes(t.type);
+            std::memset(p + scales.at, scale_byte, scales.n);
+            for (const uint32_t at : half_offsets(t.type)) std::memcpy(p + at, &d, 2);
           }
           const std::vector<float> x(size_t(n) * k, value);
           const auto quantised = quantise(t.family, x, n, k);

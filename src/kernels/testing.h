@@ -1,6 +1,6 @@
 // What the tests of the kernels share: adversarial data from a fixed generator, and BN1's products and
 // activations written naively on the file's own blocks (std::fma, no packing). The oracle knows nothing of
-// panels or tables.
+// panels or tables; the integers of a block are quant's, whose vectors come from gguf-py.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -26,6 +26,14 @@ struct Random {
 
 // Tables this machine can run; one it cannot is printed, never passed over in silence.
 std::vector<const Table*> runnable_tables();
+
+// Where a block of `type` holds its f16 in the file, and where the bytes of its sub-scales and minima lie
+// (n = 0: it has none). Written from the formats' drawings, not from panel.h.
+std::vector<uint32_t> half_offsets(quant::Type type);
+struct Span {
+  uint32_t at = 0, n = 0;
+};
+Span scale_bytes(quant::Type type);
 
 // n_rows rows of k values: quants random, all zero bits, all one bits or the sign bit alone; scales and
 // minima from 2^-24 to 65504, negative, zero.

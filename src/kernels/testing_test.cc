@@ -19,76 +19,6 @@ float half_at(const std::byte* p) {
   return quant::half_to_float(uint16_t(uint16_t(p[0]) | uint16_t(p[1]) << 8));
 }
 
-// A block's integers, GGUF layout, after their offset; sub-blocks of `sub` values have a scale and a minimum.
-struct Block {
-  int q[256] = {};
-  int scale[16], min[16] = {};
-  float d = 0, m = 0;  // m: minimum (Q4_1, Q5_1) or dmin (Q4_K)
-  uint32_t sub = 32;
-};
-
-Block read_block(Type type, const std::byte* p) {
-  const auto* u = reinterpret_cast<const uint8_t*>(p);
-  Block b;
-  for (int& s : b.scale) s = 1;
-  b.d = half_at(p);
-  switch (type) {
-    case Type::Q8_0:
-      for (int i = 0; i < 32; ++i) b.q[i] = int8_t(u[2 + i]);
-      break;
-    case Type::Q4_0:
-    case Type::Q4_1:
-    case Type::Q5_0:
-    case Type::Q5_1: {
-      const bool min = type == Type::Q4_1 || type == Type::Q5_1,
-                 five = type == Type::Q5_0 || type == Type::Q5_1;
-      u += 2;
-      if (min) {
-        b.m = half_at(p + 2);
-        u += 2;
-      }
-      uint32_t high = 0;
-      if (five) {
-        high = u[0] | u[1] << 8 | u[2] << 16 | uint32_t(u[3]) << 24;
-        u += 4;
-      }
-      for (int i = 0; i < 32; ++i) {
-        const int nibble = i < 16 ? u[i] & 15 : u[i - 16] >> 4;
-        b.q[i] = nibble + int(high >> i & 1) * 16 - (min ? 0 : five ? 16 : 8);
-      }
-      break;
-    }
-    case Type::Q4_K: {
-      b.m = half_at(p + 2);
-      const uint8_t* s = u + 4;
-      for (int j = 0; j < 8; ++j) {
-        b.scale[j] = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
-        b.min[j] = j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) | (s[j] >> 6) << 4;
-      }
-      for (int i = 0; i < 256; ++i) {
-        const uint8_t byte = u[16 + i / 64 * 32 + i % 32];
-        b.q[i] = i / 32 % 2 == 0 ? byte & 15 : byte >> 4;
-      }
-      break;
-    }
-    case Type::Q6_K: {
-      b.sub = 16;
-      b.d = half_at(p + 208);
-      for (int i = 0; i < 16; ++i) b.scale[i] = int8_t(u[192 + i]);
-      for (int i = 0; i < 256; ++i) {
-        const int half = i / 128, part = i % 128 / 32, l = i % 32;
-        const int low = u[half * 64 + (part & 1) * 32 + l] >> (part >= 2 ? 4 : 0) & 15;
-        const int high = u[128 + half * 32 + l] >> (2 * part) & 3;
-        b.q[i] = (low | high << 4) - 32;
-      }
-      break;
-    }
-    default:
-      break;
-  }
-  return b;
-}
-
 float float_weight(Type type, const std::byte* row, uint32_t i) {
   if (type == Type::F32) {
     float f;
@@ -116,6 +46,50 @@ std::vector<const Table*> runnable_tables() {
   return found;
 }
 
+std::vector<uint32_t> half_offsets(Type type) {
+  switch (type) {
+    case Type::F32:
+    case Type::BF16:
+      return {};
+    case Type::F16:
+    case Type::Q4_0:
+    case Type::Q5_0:
+    case Type::Q8_0:
+    case Type::IQ4_XS:
+      return {0};
+    case Type::Q4_1:
+    case Type::Q5_1:
+    case Type::Q4_K:
+    case Type::Q5_K:
+      return {0, 2};
+    case Type::Q2_K:
+      return {80, 82};
+    case Type::Q3_K:
+      return {108};
+    case Type::Q6_K:
+      return {208};
+  }
+  return {};
+}
+
+Span scale_bytes(Type type) {
+  switch (type) {
+    case Type::Q4_K:
+    case Type::Q5_K:
+      return {4, 12};
+    case Type::Q2_K:
+      return {0, 16};
+    case Type::Q3_K:
+      return {96, 12};
+    case Type::Q6_K:
+      return {192, 16};
+    case Type::IQ4_XS:
+      return {2, 6};
+    default:
+      return {};
+  }
+}
+
 std::vector<std::byte> weights(Type type, uint32_t n_rows, uint32_t k, Random& rng) {
   const quant::TypeInfo& t = quant::info(type);
   std::vector<std::byte> rows(n_rows * quant::row_bytes(t, k));
@@ -135,17 +109,12 @@ std::vector<std::byte> weights(Type type, uint32_t n_rows, uint32_t k, Random& r
     if (type == Type::F32) {
       const float unit = rng.unit(), f = rng.below(9) ? unit * float(1 << rng.below(20)) : 0x1p-149f;
       std::memcpy(p, &f, 4);
-    } else if (type == Type::F16) {
-      put(p);
     } else if (type == Type::BF16) {
       const float unit = rng.unit();
       const uint16_t h = quant::float_to_bf16(unit * float(1 << rng.below(20)));
       std::memcpy(p, &h, 2);
-    } else if (type == Type::Q6_K) {
-      put(p + 208);
     } else {
-      put(p);
-      if (type == Type::Q4_1 || type == Type::Q5_1 || type == Type::Q4_K) put(p + 2);
+      for (const uint32_t at : half_offsets(type)) put(p + at);
     }
   }
   return rows;
@@ -228,20 +197,23 @@ std::vector<float> product(Type type, const std::vector<std::byte>& rows, uint32
       continue;
     }
     for (uint32_t b = 0; b < k / t.block; ++b) {
-      const Block w = read_block(type, row + b * t.bytes);
+      quant::Integers w;
+      t.integers(row + b * t.bytes, w);
       for (uint32_t c = 0; c < n; ++c) {
         const size_t at = size_t(c) * k + b * t.block;
         const float dx = a.d[at / t.block];
         int64_t isum = 0, msum = 0, asum = 0;
         for (uint32_t i = 0; i < t.block; ++i) {
-          isum += int64_t(w.scale[i / w.sub]) * w.q[i] * a.q[at + i];
-          msum += int64_t(w.min[i / w.sub]) * a.q[at + i];
+          const bool scaled = t.family == Family::b256;
+          isum += int64_t(scaled ? w.scale[i / t.sub] : 1) * w.q[i] * a.q[at + i];
+          if (scaled && t.has_min) msum += int64_t(w.min[i / t.sub]) * a.q[at + i];
           asum += a.q[at + i];
         }
         float& out = y[size_t(c) * n_out + r];
         out = std::fma(w.d * dx, float(int32_t(isum)), out);
-        if (type == Type::Q4_1 || type == Type::Q5_1) out = std::fma(w.m, dx * float(asum), out);
-        if (type == Type::Q4_K) out = std::fma(-(w.m * dx), float(int32_t(msum)), out);
+        if (!t.has_min) continue;
+        out = t.family == Family::b32 ? std::fma(w.m, dx * float(asum), out)
+                                      : std::fma(-(w.m * dx), float(int32_t(msum)), out);
       }
     }
   }
