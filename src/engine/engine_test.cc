@@ -77,8 +77,8 @@ std::vector<std::vector<float>> logits_alone(std::shared_ptr<engine::Model> m,
 }
 
 TEST(Engine, gives_every_golden_digest_on_every_table_with_any_threads_and_batch) {
-  for (const char* name :
-       {"baby-F16", "baby-Q4_0", "baby-Q5_1", "baby-Q8_0", "rand-Q4_K_S", "rand-Q6_K", "rand-Q2_K"}) {
+  for (const char* name : {"baby-F16", "baby-Q4_0", "baby-Q5_1", "baby-Q8_0", "rand-Q4_K_S", "rand-Q6_K",
+                           "rand-Q2_K", "rand-IQ4_NL"}) {
     const gguf::File file = open(tiny + name + ".gguf");
     const auto expected = engine::vectors::digests(tiny + "digests.txt", name);
     ASSERT_GE(expected.size(), 5u);

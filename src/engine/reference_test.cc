@@ -33,7 +33,8 @@ TEST_P(Reference, gives_every_golden_digest_of_a_tiny_file) {
 
 INSTANTIATE_TEST_SUITE_P(Bn1, Reference,
                          testing::Combine(testing::Values("baby-F16", "baby-Q4_0", "baby-Q5_1", "baby-Q8_0",
-                                                          "rand-Q4_K_S", "rand-Q6_K", "rand-Q2_K"),
+                                                          "rand-Q4_K_S", "rand-Q6_K", "rand-Q2_K",
+                                                          "rand-IQ4_NL"),
                                           testing::ValuesIn(kernels::kv_types)),
                          [](const auto& p) {
                            std::string name = std::get<0>(p.param);

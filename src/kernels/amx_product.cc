@@ -76,6 +76,8 @@ void product(const Packed& w, uint32_t panel0, uint32_t panel1, const Acts& a, f
       return product_32<Type::Q5_1>(out, panel0, panel1, a);
     case Type::Q8_0:
       return product_32<Type::Q8_0>(out, panel0, panel1, a);
+    case Type::IQ4_NL:
+      return product_32<Type::IQ4_NL>(out, panel0, panel1, a);
     default:
       return avx512::product(w, panel0, panel1, a, y, ldy);
   }

@@ -24,6 +24,7 @@ const std::map<std::string, std::string> golden = {
     {"product BF16", "bd47361ef38b0491545a9dbbcd5a882398fc89edbc2dc65aaaff076863f22fb7"},
     {"product F16", "3a878d53aeed5256df1afc493b4c9e8622e416559d442749955c9a955b364933"},
     {"product F32", "8c50305ce0ee3e74a8f4d6868452329c28a1cdccf45ebaef90e62d6693dfdd84"},
+    {"product IQ4_NL", "ec8c2a790f26d37fa14699e8bc8f57d7bbc8f7c408ed6d65d5235d9a9b6478e5"},
     {"product IQ4_XS", "43dacb4453fd76a5652bd77b62859eea721a95dc75aae7af2cfb625603f68972"},
     {"product Q2_K", "f177f386fe12cf05fc877fbf5e7e73481b3ce3b785142217d29ab63535ea3b4a"},
     {"product Q3_K", "998796c11255d851de093de114b1eac541e24b8787c33799c23a39e373a56c64"},

@@ -76,7 +76,7 @@ TEST(Pack, a_scale_or_minimum_or_float_weight_that_is_not_finite_is_refused) {
       {Type::Q8_0, 34, 2, 0xFC00u},   {Type::Q4_K, 144, 2, 0x7C00u},  {Type::Q4_K, 146, 2, 0x7E00u},
       {Type::Q6_K, 418, 2, 0x7C00u},  {Type::Q5_K, 176, 2, 0x7C00u},  {Type::Q5_K, 178, 2, 0xFC01u},
       {Type::Q2_K, 164, 2, 0x7C00u},  {Type::Q2_K, 166, 2, 0x7E00u},  {Type::Q3_K, 218, 2, 0xFC00u},
-      {Type::IQ4_XS, 136, 2, 0x7C00u}};
+      {Type::IQ4_NL, 18, 2, 0x7C00u}, {Type::IQ4_XS, 136, 2, 0x7C00u}};
   std::set<Type> seen;
   for (const Case& c : cases) {
     const quant::TypeInfo& t = quant::info(c.type);

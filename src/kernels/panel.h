@@ -12,6 +12,7 @@
 //                      bit w of byte 4r+b = bit 4 of value 4w+b of row r
 //       Q4, Q5: 4 lines; low nibbles of line j = word j, high nibbles = word j + 4 (GGUF's own pairing)
 //       Q8_0:   8 lines; line w = word w, int8
+//   IQ4_NL: as Q4_0; the nibbles are those of the file, their levels come in when a kernel unpacks them
 //   b256, GGUF's own words, a line each:
 //     Q4_K, Q5_K, Q2_K, IQ4_XS: record of one block
 //       [16 f16 d | 16 f16 dmin]  (IQ4_XS: [16 f16 d | 16 u16 high bits of the scales])    64 B
@@ -83,6 +84,7 @@ struct Layout32 {
   bool has_min, has_high, is_byte;
   int offset;
   bool is_table = false;
+  constexpr bool eight_bits() const { return is_byte || is_table; }  // once unpacked
   constexpr size_t header() const { return has_min ? 2 * line : line; }
   constexpr size_t body() const { return is_byte ? 8 * line : (has_high ? 5 * line : 4 * line); }
   constexpr size_t record() const { return header() + record_blocks * body(); }
@@ -101,7 +103,8 @@ struct Layout32 {
   }
 };
 inline constexpr Layout32 q4_0{false, false, false, 8}, q4_1{true, false, false, 0},
-    q5_0{false, true, false, 16}, q5_1{true, true, false, 0}, q8_0{false, false, true, 0};
+    q5_0{false, true, false, 16}, q5_1{true, true, false, 0}, q8_0{false, false, true, 0},
+    iq4_nl{false, false, false, 128, true};
 constexpr Layout32 layout32(quant::Type type) {
   switch (type) {
     case quant::Type::Q4_0:
@@ -112,6 +115,8 @@ constexpr Layout32 layout32(quant::Type type) {
       return q5_0;
     case quant::Type::Q5_1:
       return q5_1;
+    case quant::Type::IQ4_NL:
+      return iq4_nl;
     default:
       return q8_0;
   }

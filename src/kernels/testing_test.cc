@@ -55,6 +55,7 @@ std::vector<uint32_t> half_offsets(Type type) {
     case Type::Q4_0:
     case Type::Q5_0:
     case Type::Q8_0:
+    case Type::IQ4_NL:
     case Type::IQ4_XS:
       return {0};
     case Type::Q4_1:

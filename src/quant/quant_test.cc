@@ -72,7 +72,7 @@ TEST(Decode, every_vector_of_a_type_in_the_table_gives_the_same_bits) {
   }
   // F32 and F16 have no vectors there: F32 is a copy, F16 is tested over all its values below.
   EXPECT_EQ(seen, (std::set<std::string>{"BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K",
-                                         "Q4_K", "Q5_K", "Q6_K", "IQ4_XS"}));
+                                         "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS"}));
 }
 
 TEST(Encode, every_vector_gives_the_same_bytes) {
