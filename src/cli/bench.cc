@@ -6,6 +6,7 @@
 
 #include "base/figure_json.h"
 #include "cli/cli.h"
+#include "cli/usage.h"
 #include "speed/speed.h"
 
 namespace bw::cli {
@@ -63,20 +64,20 @@ void add_bench(CLI::App& app, Shared& shared) {
   auto o = std::make_shared<speed::BenchOptions>();
   sub->add_option("FILE", *path, "GGUF file, or a name from `bitworth models`")->required();
   sub->add_option("--prefill", o->prefill, "Prompt tokens a repeat")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(whole(1, 1 << 20))
       ->capture_default_str();
   sub->add_option("--decode", o->decode, "Output tokens a repeat")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(whole(1, 1 << 20))
       ->capture_default_str();
   sub->add_option("--depth", o->depth, "Positions held before either begins")
-      ->check(CLI::Range(0, 1 << 20))
+      ->check(whole(0, 1 << 20))
       ->capture_default_str();
   sub->add_option("--repeat", o->repeat, "Measured repeats, after one warm-up")
-      ->check(CLI::Range(1, 10000))
+      ->check(whole(1, 10000))
       ->capture_default_str();
-  sub->add_option("--batch", o->n_batch, "Rows a pass")->check(CLI::Range(1, 65536))->capture_default_str();
+  sub->add_option("--batch", o->n_batch, "Rows a pass")->check(whole(1, 65536))->capture_default_str();
   sub->add_option("--threads", o->n_threads, "0: every processor this process may use")
-      ->check(CLI::Range(0, 1024));
+      ->check(whole(0, 1024));
   sub->callback(
       [&shared, path, o] { shared.chosen = [&shared, path, o] { return run(shared, *path, *o); }; });
 }

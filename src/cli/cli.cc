@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "base/version.h"
+#include "cli/usage.h"
 
 namespace bw::cli {
 namespace {
@@ -109,6 +110,14 @@ void Progress::step(std::string_view what, double share) {
   std::fflush(stderr);
 }
 
+std::string shell_word(const std::string& word) {
+  constexpr const char* plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
 std::string bytes_text(double bytes) {
   if (std::fabs(bytes) >= 1024.0 * 1024 * 1024)
     return fmt::format("{:.2f} GiB", bytes / (1024.0 * 1024 * 1024));
@@ -118,6 +127,7 @@ std::string bytes_text(double bytes) {
 int program(int argc, char** argv) {
   Shared shared;
   shared.program = own_path();
+  if (argc > 0) shared.called = argv[0];
   shared.no_color = std::getenv("NO_COLOR") != nullptr || !::isatty(1);
   CLI::App app{"Is this quantized model worth it, in one declared scenario? Four axes, never one score.",
                "bitworth"};
@@ -147,16 +157,7 @@ int program(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    const auto commands = app.get_subcommands([](const CLI::App*) { return true; });
-    const bool unknown_command = argc > 1 && argv[1][0] != '-' &&
-                                 std::none_of(commands.begin(), commands.end(),
-                                              [&](const CLI::App* c) { return c->get_name() == argv[1]; });
-    if (unknown_command)
-      return complain(
-          bad_input(fmt::format("no command is called '{}'", argv[1]), "bitworth --help lists them"));
-    return complain(bad_input(e.what(), argc > 1 && argv[1][0] != '-'
-                                            ? fmt::format("bitworth {} --help", argv[1])
-                                            : "bitworth --help"));
+    return complain(usage_error(app, e, {argv, argv + argc}));
   }
   try {
     return shared.chosen ? shared.chosen() : 2;

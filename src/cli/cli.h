@@ -17,11 +17,12 @@ class App;
 namespace bw::cli {
 
 struct Shared {
-  bool json = false;            // the result as JSON on stdout
-  bool quiet = false;           // no progress
-  bool no_color = false;        // also NO_COLOR, and when stdout is no terminal
-  std::function<int()> chosen;  // set by the command that was named
-  std::string program;          // this binary, for child processes
+  bool json = false;                // the result as JSON on stdout
+  bool quiet = false;               // no progress
+  bool no_color = false;            // also NO_COLOR, and when stdout is no terminal
+  std::function<int()> chosen;      // set by the command that was named
+  std::string program;              // this binary, for child processes
+  std::string called = "bitworth";  // as the person called it, for commands to copy
 };
 
 // One line in commands.def, one file: adds its subcommand to `app`.
@@ -57,6 +58,8 @@ class Progress {
 std::atomic<bool>& interrupted();
 void catch_interrupts();
 
+// A word as a shell takes it: quoted where it must be.
+std::string shell_word(const std::string& word);
 // "412.5 MiB", "1.9 GiB"
 std::string bytes_text(double bytes);
 using report::show;  // a figure in a person's units, as the report has it

@@ -9,6 +9,7 @@
 #include "base/host.h"
 #include "cli/cli.h"
 #include "cli/model_session.h"
+#include "cli/usage.h"
 #include "quality/divergence.h"
 #include "tasks/suite.h"
 
@@ -133,14 +134,11 @@ void add_compare(CLI::App& app, Shared& shared) {
   sub->add_option("REFERENCE", o->reference, "The best file in hand")->required();
   sub->add_option("CANDIDATE", o->candidates, "Files to compare with it")->required();
   sub->add_option("--text", o->text_path, "Text instead of wikitext-2");
-  sub->add_option("--chunks", o->n_chunks, "Chunks of text")
-      ->check(CLI::Range(1, 100000))
-      ->capture_default_str();
+  sub->add_option("--chunks", o->n_chunks, "Chunks of text")->check(whole(1, 100000))->capture_default_str();
   sub->add_option("--chunk", o->chunk, "Tokens a chunk; its second half is scored")
-      ->check(CLI::Range(16, 1 << 20))
+      ->check(whole(16, 1 << 20))
       ->capture_default_str();
-  sub->add_option("--threads", o->threads, "0: every processor this process may use")
-      ->check(CLI::Range(0, 1024));
+  sub->add_option("--threads", o->threads, "0: every processor this process may use")->check(whole(0, 1024));
   sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
 }
 

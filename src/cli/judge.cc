@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/cli.h"
+#include "cli/usage.h"
 #include "record/record.h"
 #include "record/store.h"
 #include "report/report.h"
@@ -67,6 +68,31 @@ Result<judge::Inputs> inputs(const Options& o) {
   return in;
 }
 
+// What was asked for, without --items, --budget and --resume: judge adds those that go on from here.
+std::string command(const Shared& shared, const Options& o) {
+  std::string out = shell_word(shared.called) + " judge";
+  const auto add = [&](const char* option, const std::string& value) {
+    if (!value.empty()) out += fmt::format(" {}{}{}", option, *option ? " " : "", shell_word(value));
+  };
+  add("--scenario", o.scenario);
+  add("--reference", o.reference);
+  for (const std::string& name : o.candidates) add("", name);
+  for (const std::string& name : o.controls) add("--control", name);
+  add("--out", o.out);
+  add("--html", o.html);
+  return out;
+}
+
+// Nothing was judged: what the items can show, and what to do. Exit code 5 says the same.
+void print_unresolved(const judge::Judgement& j) {
+  fmt::print("not judged: the margin cannot be resolved\n");
+  for (const std::string& why : j.candidates.at(0).verdict.why) fmt::print("  {}\n", why);
+  if (j.go_on.empty())
+    fmt::print("  next: a wider [degradation.margin] in the scenario; the suite has not so many items\n");
+  else
+    fmt::print("  next: {}\n", j.go_on);
+}
+
 // What is known before anything runs, while the rest is still being measured.
 void print_first(const judge::Judgement& j) {
   fmt::print(stderr, "plan: {} may use {}\n", j.host.cpu, show(j.host.memory_limit));
@@ -84,6 +110,7 @@ void print_first(const judge::Judgement& j) {
 int run(const Shared& shared, const Options& o) {
   auto in = inputs(o);
   if (!in) return complain(in.error());
+  in->command = command(shared, o);
   auto store = record::Store::open(record::default_store_path(), o.resume);
   if (!store) return complain(store.error());
   catch_interrupts();
@@ -104,19 +131,24 @@ int run(const Shared& shared, const Options& o) {
   if (!judged) {
     Error e = judged.error();
     if (interrupted())
-      e = failed("judge: interrupted", "what was finished is saved in " + record::default_store_path() +
-                                           ": run the same command with --resume");
+      e = failed("judge: interrupted; what was finished is saved in " + record::default_store_path(), e.next);
     return complain(e);
   }
   const std::string json = record::to_json(*judged);
+  const auto not_written = [&](Error e) {
+    e.next = "nothing is lost: free space or name another file, then " + judge::resume_command(*in);
+    return complain(e);
+  };
   if (!o.out.empty())
-    if (const Status s = record::write(*judged, o.out); !s) return complain(s.error());
+    if (const Status s = record::write(*judged, o.out); !s) return not_written(s.error());
   auto document = report::document(json);
   if (!document) return complain(document.error());
   if (!o.html.empty())
-    if (const Status s = write_text(o.html, report::html(*document)); !s) return complain(s.error());
+    if (const Status s = write_text(o.html, report::html(*document)); !s) return not_written(s.error());
   if (shared.json)
     fmt::print("{}\n", json);
+  else if (judged->exit_code == 5)
+    print_unresolved(*judged);
   else
     fmt::print("{}", report::text(*document, {.color = !shared.no_color}));
   if (!shared.quiet) {
@@ -142,7 +174,7 @@ void add_judge(CLI::App& app, Shared& shared) {
   sub->add_option("--control", o->controls, "A file made worse on purpose, if it does not say so itself");
   sub->add_option("--budget", o->budget, "Wall time for all of it, e.g. 90s, 3m, 1h; else the scenario's");
   sub->add_option("--items", o->items, "Items of each task suite; else the scenario's")
-      ->check(CLI::Range(1, 1000000));
+      ->check(whole(1, 1000000));
   sub->add_option("--out", o->out, "Write the record, judgement.json (docs/record.md)");
   sub->add_option("--html", o->html, "Write the page");
   sub->add_flag("--resume", o->resume, "Take what an earlier run of the same command finished");

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/log_probs.h"
 #include "cli/model_session.h"
+#include "cli/usage.h"
 #include "engine/sampler.h"
 
 namespace bw::cli {
@@ -151,17 +152,16 @@ void add_logits(CLI::App& app, Shared& shared) {
   sub->add_option("--prompt", o->prompt, "Text; control tokens in it are parsed");
   sub->add_option("--tokens", o->tokens_path, "File of token ids, separated by spaces");
   sub->add_option("--kv", o->kv, "Type of the KV cache")->capture_default_str();
-  sub->add_option("--threads", o->threads, "0: every processor this process may use")
-      ->check(CLI::Range(0, 1024));
+  sub->add_option("--threads", o->threads, "0: every processor this process may use")->check(whole(0, 1024));
   sub->add_option("--batch", o->batch, "Rows a pass; changes no bit")
-      ->check(CLI::Range(1, 65536))
+      ->check(whole(1, 65536))
       ->capture_default_str();
   sub->add_flag("--sha256", o->sha256, "Print the digest of all logits");
   sub->add_flag("--stages", o->stages, "Also print one digest a stage of the graph");
   sub->add_option("--log-probs", o->log_probs,
                   "Print the log-probability of each token of the prompt from the second on, and of the N "
                   "likeliest in its place")
-      ->check(CLI::Range(0u, engine::max_top_log_probs));
+      ->check(whole(0, engine::max_top_log_probs));
   sub->add_option("--out", o->out, "Write the logits to this file");
   sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
 }

@@ -2,10 +2,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/cli.h"
 #include "cli/model_session.h"
+#include "cli/usage.h"
 #include "quantize/quantize.h"
 
 namespace bw::cli {
@@ -13,7 +16,7 @@ namespace {
 
 struct Options {
   std::string source, out, type;
-  bool control = false;
+  bool control = false, force = false;
   int threads = 0;
 };
 
@@ -21,6 +24,23 @@ std::string types_with_encoder() {
   std::string out;
   for (const auto& t : quant::all_types())
     if (t.encode) out += (out.empty() ? "" : " ") + std::string(t.name);
+  return out;
+}
+
+// Types of weights that have already lost something, as their share of the file's tensor bytes: "Q4_K 61 %,
+// Q6_K 38 %"; empty where there is none. F32, F16 and BF16 are what models are published in.
+std::string lossy_types(const gguf::File& file) {
+  std::map<std::string, uint64_t> bytes;
+  uint64_t all = 0;
+  for (const gguf::TensorInfo& t : file.tensors) {
+    const quant::TypeInfo* type = quant::find(t.ggml_type);
+    const std::string name(type ? type->name : "unknown");
+    all += t.n_bytes;
+    if (name != "F32" && name != "F16" && name != "BF16") bytes[name] += t.n_bytes;
+  }
+  std::string out;
+  for (const auto& [name, n] : bytes)
+    out += fmt::format("{}{} {:.0f} %", out.empty() ? "" : ", ", name, 100 * double(n) / double(all));
   return out;
 }
 
@@ -40,8 +60,18 @@ int run(const Shared& shared, const Options& o) {
                                 "one of: " + types_with_encoder()));
     recipe.type = t->type;
   }
+  std::error_code ec;
+  if (!o.force && std::filesystem::exists(o.out, ec))
+    return complain(
+        bad_input(fmt::format("quantize: {} exists", o.out), "another name, or --force to write over it"));
   auto file = open_named(o.source);
   if (!file) return complain(file.error());
+  if (const std::string types = lossy_types(*file); !types.empty() && !o.control)
+    fmt::print(
+        stderr,
+        "bitworth: warning: {} is itself quantized ({}): what that lost stays lost and this adds to it\n"
+        "  next: start from the F16 or BF16 file where there is one\n",
+        o.source, types);
   catch_interrupts();
   quantize::Options options;
   options.n_threads = o.threads;
@@ -85,7 +115,8 @@ void add_quantize(CLI::App& app, Shared& shared) {
   sub->add_option("--type", o->type, "One of: " + types_with_encoder());
   sub->add_flag("--control", o->control,
                 "Make the positive control: Q4_0 with its codes snapped to four levels");
-  sub->add_option("--threads", o->threads, "0: every processor; changes no byte")->check(CLI::Range(0, 1024));
+  sub->add_flag("--force", o->force, "Write over OUT if it exists");
+  sub->add_option("--threads", o->threads, "0: every processor; changes no byte")->check(whole(0, 1024));
   sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
 }
 

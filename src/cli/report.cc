@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "record/check.h"
 
 namespace bw::cli {
 namespace {
@@ -14,12 +15,17 @@ namespace {
 int run(const Shared& shared, const std::string& path, const std::string& page) {
   auto record = read_text(path);
   if (!record) return complain(record.error());
-  auto document = report::document(*record);
-  if (!document) {
-    Error e = document.error();
+  const auto named = [&](Error e) {
     e.what = path + ": " + e.what;
     return complain(e);
-  }
+  };
+  const auto check = record::check(*record);
+  if (!check) return named(check.error());
+  if (!check->ok())
+    return named(bad_input(record::says(*check),
+                           "the record as `bitworth judge --out` wrote it; nothing is shown of this one"));
+  auto document = report::document(*record);
+  if (!document) return named(document.error());
   if (!page.empty())
     if (const Status s = write_text(page, report::html(*document)); !s) return complain(s.error());
   if (shared.json)

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/log_probs.h"
 #include "cli/model_session.h"
+#include "cli/usage.h"
 #include "engine/generate.h"
 #include "engine/stop_strings.h"
 #include "text/chat.h"
@@ -155,32 +156,42 @@ void add_run(CLI::App& app, Shared& shared) {
   sub->add_option("--system", o->system, "A system message before it");
   sub->add_flag("--raw", o->raw, "No chat template: the model continues the prompt");
   sub->add_option("--max-tokens", o->max_tokens, "Most tokens of output")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(whole(1, 1 << 20))
       ->capture_default_str();
   sub->add_option("--ctx", o->n_ctx, "Positions; by default as many as prompt and output need")
-      ->check(CLI::Range(0, 1 << 20));
-  sub->add_option("--threads", o->threads, "0: every processor this process may use")
-      ->check(CLI::Range(0, 1024));
+      ->check(whole(0, 1 << 20));
+  sub->add_option("--threads", o->threads, "0: every processor this process may use")->check(whole(0, 1024));
   sub->add_option("--temperature", o->sampler.temperature, "0: greedy")
-      ->check(CLI::Range(0.0, 100.0))
+      ->check(real(0, 100))
       ->capture_default_str();
-  sub->add_option("--top-k", o->sampler.top_k, "0: all");
-  sub->add_option("--top-p", o->sampler.top_p)->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  sub->add_option("--min-p", o->sampler.min_p)->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  sub->add_option("--typical", o->sampler.typical, "Locally typical sampling; 1: off")->capture_default_str();
-  sub->add_option("--repeat-penalty", o->sampler.repeat_penalty, "1: off")->capture_default_str();
+  sub->add_option("--top-k", o->sampler.top_k, "0: all")->check(whole(0, 2147483647));
+  sub->add_option("--top-p", o->sampler.top_p)->check(real(0, 1))->capture_default_str();
+  sub->add_option("--min-p", o->sampler.min_p)->check(real(0, 1))->capture_default_str();
+  sub->add_option("--seed", o->sampler.seed, "Same seed, same answer, on any machine")
+      ->check(whole(0, any_seed))
+      ->capture_default_str();
+  sub->add_option("--typical", o->sampler.typical, "Locally typical sampling; 1: off")
+      ->check(real(0, 1))
+      ->capture_default_str();
+  sub->add_option("--repeat-penalty", o->sampler.repeat_penalty, "1: off")
+      ->check(real(0.01, 100))
+      ->capture_default_str();
   sub->add_option("--repeat-window", o->sampler.repeat_window, "Latest tokens it looks at")
+      ->check(whole(0, 1 << 20))
       ->capture_default_str();
-  sub->add_option("--frequency-penalty", o->sampler.frequency_penalty)->capture_default_str();
-  sub->add_option("--presence-penalty", o->sampler.presence_penalty)->capture_default_str();
+  sub->add_option("--frequency-penalty", o->sampler.frequency_penalty)
+      ->check(real(-100, 100))
+      ->capture_default_str();
+  sub->add_option("--presence-penalty", o->sampler.presence_penalty)
+      ->check(real(-100, 100))
+      ->capture_default_str();
   sub->add_option("--logit-bias", o->bias, "ID=VALUE, added to that token's logit; may be repeated")
       ->allow_extra_args(false);
   sub->add_option("--stop", o->stop, "Text that ends the answer, not part of it; may be repeated")
       ->allow_extra_args(false);
   sub->add_option("--log-probs", o->log_probs,
                   "With --json: the log-probability of each token and of the N likeliest beside it")
-      ->check(CLI::Range(0u, engine::max_top_log_probs));
-  sub->add_option("--seed", o->sampler.seed, "Same seed, same answer, on any machine")->capture_default_str();
+      ->check(whole(0, engine::max_top_log_probs));
   sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
 }
 

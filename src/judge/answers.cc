@@ -71,6 +71,7 @@ std::string first_silent_failure(const Candidate& c) {
   if (c.degradation.categories.empty()) return "not known: no task was run";
   uint32_t n = 0;
   for (const auto& [category, r] : c.degradation.categories) n += r.n_items;
+  if (n == 0) return "not known: no item was finished";
   return fmt::format("none in {} items", n);
 }
 

@@ -5,99 +5,18 @@
 
 #include "base/file.h"
 #include "base/hash.h"
-#include "gguf/vocab.h"
-#include "judge/run.h"
+#include "judge/loaded.h"
 #include "quality/divergence.h"
 
 namespace bw::judge {
 namespace {
 
-constexpr uint32_t kSideBySide = 8;  // items decoded together: past it a small machine gains little
-constexpr uint32_t kPage = 256;      // positions a KV page holds (BN1 section 7): sequences take whole pages
 constexpr double kScreenShare = 0.25;  // of this step's time, at most, for the divergence
-constexpr uint32_t kMostChunks = 8, kFewestChunks = 2, kChunk = 512;
-constexpr double kLeastSeconds = 10;  // for the reference's answers, however late it is
+constexpr uint32_t kMostChunks = 8, kFewestChunks = 2;
+constexpr double kLeastSeconds = 10;  // for the reference's answers, whatever its share would be
+constexpr const char* kOutOfTime = "the budget ended before it";
+constexpr double kUnknownTimes = 4;   // the budget to try next where not one item was finished
 constexpr double kSlowPrefill = 100;  // tokens/s assumed of a file whose speed was not measured
-
-struct Loaded {
-  Subject* subject = nullptr;
-  std::unique_ptr<text::Tokenizer> tokenizer;
-  std::shared_ptr<engine::Model> model;
-  std::unique_ptr<engine::Context> context;
-  quality::Deployment deployment;
-  std::vector<quality::SuiteRun> runs;  // by task
-};
-
-uint32_t pages(size_t n) {
-  return static_cast<uint32_t>((n + kPage - 1) / kPage);
-}
-
-// Room for every suite's prompts: a sequence a group of shared prefixes, kSideBySide to work in, one for the
-// screen.
-Result<engine::ContextOptions> context_for(const Run& run, const text::Tokenizer& tokenizer) {
-  const quality::TextSide text = quality::text_side(tokenizer);
-  engine::ContextOptions options;
-  options.n_ctx = kChunk;
-  options.n_seq = 0;
-  uint32_t n_pages = 0;
-  for (const TaskRun& t : run.tasks) {
-    std::map<std::string, size_t> longest;
-    for (size_t i = 0; i < t.n_items; ++i) {
-      const tasks::Item& item = t.suite->items()[i];
-      BW_TRY(const auto prompt, text.prompt(t.suite->prompt(item)));
-      size_t& n = longest[item.group];
-      n = std::max(n, prompt.size());
-    }
-    uint32_t here = 0, most = 0;
-    for (const auto& [group, n] : longest) {
-      const uint32_t whole = static_cast<uint32_t>(n) + t.suite->max_output_tokens() + 1;
-      options.n_ctx = std::max(options.n_ctx, whole);
-      most = std::max(most, pages(whole));
-      here += pages(n);
-    }
-    n_pages = std::max(n_pages, here + kSideBySide * most);
-    options.n_seq = std::max(options.n_seq, static_cast<uint32_t>(longest.size()) + kSideBySide);
-  }
-  options.n_seq += 1;
-  options.n_kv = uint64_t{n_pages + pages(kChunk)} * kPage;
-  return options;
-}
-
-Result<uint64_t> bytes_of(const Run& run, Subject& s, const engine::ContextOptions& options) {
-  BW_TRY(const engine::MemoryPlan p, engine::plan(s.file, options, run.judgement.host.n_threads));
-  return p.total();
-}
-
-Result<std::unique_ptr<text::Tokenizer>> tokenizer_of(const Subject& s) {
-  BW_TRY(text::Vocab vocab, gguf::vocab(s.file));
-  BW_TRY(text::Tokenizer t, text::Tokenizer::make(std::move(vocab)));
-  return std::make_unique<text::Tokenizer>(std::move(t));
-}
-
-// Everything but the weights: what can be known, and refused, before the long part.
-Result<Loaded> prepare(Run& run, Subject& s, engine::ContextOptions& options) {
-  Loaded l;
-  l.subject = &s;
-  BW_TRY(l.tokenizer, tokenizer_of(s));
-  BW_TRY(options, context_for(run, *l.tokenizer));
-  return l;
-}
-
-Status load(Run& run, Loaded& l, const engine::ContextOptions& options) {
-  engine::LoadOptions load_options;
-  load_options.n_threads = static_cast<int>(run.in.scenario.load.threads);
-  load_options.progress = [&](uint64_t done, uint64_t total) {
-    run.progress("compare", l.subject->name() + ": loading",
-                 total ? static_cast<double>(done) / static_cast<double>(total) : -1);
-  };
-  BW_TRY(l.model, engine::load(l.subject->file, load_options));
-  BW_TRY(l.context, engine::make_context(l.model, options));
-  run.judgement.host.isa = l.model->isa();
-  run.judgement.host.n_threads = l.model->n_threads();
-  l.deployment = {l.subject->name(), l.subject->sha256 + " kv=f16", l.context.get(),
-                  quality::text_side(*l.tokenizer)};
-  return {};
-}
 
 class Comparer {
  public:
@@ -107,9 +26,7 @@ class Comparer {
     limit_ = run_.judgement.host.memory_limit.known()
                  ? static_cast<uint64_t>(run_.judgement.host.memory_limit.value)
                  : UINT64_MAX;
-    // A measurement that ran late must not leave nothing for the tasks, which decide.
-    seconds_ = std::max(run_.left(), run_.budget_s / 2);
-    until_ = run_.elapsed() + seconds_;
+    seconds_ = std::max(0.0, run_.left());
     weights_left_ = 0;
     for (const Subject& s : run_.subjects) weights_left_ += weight(s);
     BW_CHECK(load_reference());
@@ -152,9 +69,17 @@ class Comparer {
     if (!l) return cannot(*s, l.error().what), Status();
     BW_TRY(reference_bytes_, bytes_of(run_, *s, options));
     if (reference_bytes_ > limit_) return cannot(*s, "it does not fit into memory"), Status();
-    BW_CHECK(load(run_, *l, options));
+    BW_CHECK(load_in_time(*l, options));
+    reference_never_loaded_ = !l->context;
     reference_ = std::make_unique<Loaded>(std::move(*l));
     return {};
+  }
+
+  // Late, it stays without weights: what an earlier run saved of it is found all the same.
+  Status load_in_time(Loaded& l, const engine::ContextOptions& options) {
+    if (!run_.in_time()) return {};
+    run_.unit = "loading " + l.subject->name();
+    return load(run_, l, options);
   }
 
   Status run_reference() {
@@ -201,7 +126,7 @@ class Comparer {
         continue;
       }
       BW_CHECK(run_.go_on());
-      BW_CHECK(load(run_, *l, options));
+      BW_CHECK(load_in_time(*l, options));
       used += bytes;
       group.push_back(std::move(*l));
     }
@@ -222,14 +147,16 @@ class Comparer {
   }
 
   // ---- divergence
+  // 0: even the fewest would take more than half of what is left.
   uint32_t n_chunks(const std::vector<Loaded*>& with) const {
     double seconds = 0;  // of one chunk through all
     const auto add = [&](const Subject& s) {
       const Figure& f = s.speed->report.prefill_tokens_per_s;
-      seconds += kChunk / (f.known() && f.value > 0 ? f.value : kSlowPrefill);
+      seconds += kPassage / (f.known() && f.value > 0 ? f.value : kSlowPrefill);
     };
     add(*reference_->subject);
     for (const Loaded* l : with) add(*l->subject);
+    if (kFewestChunks * seconds > 0.5 * run_.left()) return 0;
     const double fit = kScreenShare * seconds_ / seconds;
     return static_cast<uint32_t>(std::clamp(fit, double{kFewestChunks}, double{kMostChunks}));
   }
@@ -240,10 +167,14 @@ class Comparer {
       std::string& why = l.subject->candidate->degradation.divergence_unknown;
       if (!reference_)
         why = no_reference_;
+      else if (reference_never_loaded_)
+        why = kOutOfTime;
       else if (!reference_->context)
         why = "reference and candidate do not fit into memory together";
       else if (l.tokenizer->digest() != reference_->tokenizer->digest())
         why = "other vocabulary";
+      else if (!l.context)
+        why = kOutOfTime;
       else
         with.push_back(&l);
     }
@@ -251,8 +182,15 @@ class Comparer {
     BW_TRY(const std::string path, tasks::wikitext_path(run_.data_dir));
     BW_TRY(const std::string text, read_text(path));
     quality::DivergenceOptions options;
-    options.chunk = kChunk;
+    options.chunk = kPassage;
     options.n_chunks = n_chunks(with);
+    if (options.n_chunks == 0) {
+      for (Loaded* l : with) l->subject->candidate->degradation.divergence_unknown = kOutOfTime;
+      run_.limit(fmt::format("divergence: not run, there was no time for {} passages: {}", kFewestChunks,
+                             run_.resume_with(run_.budget_s * 2)));
+      return {};
+    }
+    run_.unit = "the divergence";
     const auto key = [&](const Loaded& l) {
       return "divergence/" + sha256_hex(fmt::format("BN1 {} {} {} {}", reference_->deployment.digest,
                                                     l.deployment.digest, path, options.n_chunks));
@@ -280,7 +218,7 @@ class Comparer {
                                 pending.size() == 1 ? pending[0]->subject->name() : "all candidates"),
                     total ? static_cast<double>(done) / static_cast<double>(total) : -1);
     };
-    const auto tokens = quality::first_tokens(tokenizer, text, size_t{options.n_chunks} * kChunk);
+    const auto tokens = quality::first_tokens(tokenizer, text, size_t{options.n_chunks} * kPassage);
     std::vector<engine::Context*> contexts;
     contexts.reserve(pending.size());
     for (Loaded* l : pending) contexts.push_back(l->context.get());
@@ -303,10 +241,12 @@ class Comparer {
     const double share = weight(*l.subject) / std::max(weights_left_, 1e-9);
     weights_left_ -= weight(*l.subject);
     // A candidate that answers nothing could not be judged at all, so it gets what its weight says of the
-    // time that the reference took, even past the end.
+    // time that the reference took, while there is time.
     const double least = reference ? reference_seconds_ * weight(*l.subject) : kLeastSeconds;
+    const double left = l.context ? std::max(0.0, run_.left()) : 0;
     const double seconds =
-        std::max(least, (until_ - run_.elapsed()) * share) / static_cast<double>(run_.tasks.size());
+        std::min(left, std::max(least, left * share)) / static_cast<double>(run_.tasks.size());
+    if (seconds > 0) run_.unit = "the items of " + l.subject->name() + " under way";
     for (size_t i = 0; i < run_.tasks.size(); ++i) {
       TaskRun& t = run_.tasks[i];
       quality::RunOptions options;
@@ -326,11 +266,13 @@ class Comparer {
       run_.n_reused += static_cast<uint32_t>(r->n_from_store);
       const size_t fresh = r->cases.size() - std::min(r->cases.size(), r->n_from_store);
       if (fresh) t.options.seconds_per_item += (run_.elapsed() - before) / double(fresh);
-      if (r->out_of_time)
-        run_.limit(fmt::format(
-            "{} of {}: {} of {} items were finished in the time there was: {}", t.task->category,
-            l.subject->name(), r->cases.size(), r->n_asked,
-            resume_with(run_.budget_s * double(r->n_asked) / double(std::max<size_t>(1, r->cases.size())))));
+      if (r->out_of_time) {
+        // Where none was finished nothing is known of how long they take.
+        const double times = r->cases.empty() ? kUnknownTimes : double(r->n_asked) / double(r->cases.size());
+        run_.limit(fmt::format("{} of {}: {} of {} items were finished in the time there was: {}",
+                               t.task->category, l.subject->name(), r->cases.size(), r->n_asked,
+                               run_.resume_with(run_.budget_s * times)));
+      }
       l.runs.push_back(std::move(*r));
     }
     return {};
@@ -370,7 +312,8 @@ class Comparer {
 
   Run& run_;
   uint64_t limit_ = 0, reference_bytes_ = 0;
-  double seconds_ = 0, until_ = 0, weights_left_ = 0, reference_seconds_ = 0;
+  double seconds_ = 0, weights_left_ = 0, reference_seconds_ = 0;
+  bool reference_never_loaded_ = false;
   std::string no_reference_;
   std::unique_ptr<Loaded> reference_;
   std::vector<Loaded> done_;

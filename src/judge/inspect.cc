@@ -76,8 +76,22 @@ Status open_tasks(Run& run) {
 
 }  // namespace
 
-std::string resume_with(double seconds) {
-  return fmt::format("--resume --budget {}m", static_cast<int64_t>(std::max(1.0, std::ceil(seconds / 60))));
+std::string minutes(double seconds) {
+  return fmt::format("{}m", static_cast<int64_t>(std::max(1.0, std::ceil(seconds / 60))));
+}
+
+std::string Run::resume_with(double seconds) {
+  seconds_to_go_on = std::max(seconds_to_go_on, seconds);
+  return fmt::format("--resume{} --budget {}", in.n_items ? fmt::format(" --items {}", *in.n_items) : "",
+                     minutes(seconds));
+}
+
+std::string resume_command(const Inputs& in) {
+  if (in.command.empty()) return "the same command with --resume";
+  std::string out = in.command;
+  if (in.n_items) out += fmt::format(" --items {}", *in.n_items);
+  if (in.budget_s) out += fmt::format(" --budget {}s", *in.budget_s);
+  return out + " --resume";
 }
 
 Status inspect(Run& run) {

@@ -116,6 +116,7 @@ struct Judgement {
   std::vector<Candidate> candidates;
   int exit_code = 4;
   std::vector<std::string> limits_of_this_run;
+  std::string go_on;  // the command that adds what this run lacked; empty: nothing is left that it could add
   std::vector<Step> steps;
 };
 

@@ -85,6 +85,7 @@ Status measure_one(Run& run, size_t index, const Sweep& sweep, Rounds& rounds) {
   const auto told = [&](const std::string& doing, double share) {
     run.progress("measure", what + ": " + doing, share);
   };
+  run.unit = "measuring " + what;
   const double before = run.elapsed();
   const auto m = run.services.measure ? run.services.measure(s.input.path, load, told)
                                       : speed::measure(run.services.program, s.input.path, load, told);
@@ -174,7 +175,8 @@ Status measure(Run& run) {
     if (s.is_control()) run.limit(s.name() + ": speed and peak were not measured: " + why);
   }
   size_t n_left_out = 0;
-  double seconds_left_out = 0;
+  double seconds_left_out = 0, longest = 0;
+  size_t n_skipped = 0;
   for (size_t k = 0; k < sweeps.size(); ++k) {
     const double expected = expected_seconds(run, sweeps[k], rounds);
     bool all_saved = true;
@@ -190,16 +192,31 @@ Status measure(Run& run) {
       BW_CHECK(run.go_on());
       Subject& s = run.subjects[i];
       if (!takes_part(s, sweeps[k]) || !rounds[i].failure.empty()) continue;
+      // Every file is measured once if there is time at all; how long the next takes is guessed from those
+      // before.
+      const bool late = run.elapsed() - from >= allowed || longest > run.left();
+      if (k == 0 && late && !run.services.store->find(key_of(run, s, sweeps[k]))) {
+        rounds[i].failure =
+            fmt::format("not measured: the budget of {:.0f} s leaves no time for it", run.budget_s);
+        ++n_skipped;
+        continue;
+      }
+      const double before = run.elapsed();
       BW_CHECK(measure_one(run, i, sweeps[k], rounds[i]));
       BW_CHECK(pool_rounds(run, s, rounds[i]));
       guess_probe_seconds(s, l);
+      longest = std::max(longest, run.elapsed() - before);
     }
   }
+  if (n_skipped)
+    run.limit(fmt::format("speed: {} of {} files were not measured for lack of time: {}", n_skipped,
+                          run.subjects.size(),
+                          run.resume_with(longest * double(run.subjects.size()) / kShare)));
   if (n_left_out)
     run.limit(fmt::format(
         "speed: {} of {} sweeps over the files were left out for lack of time, about {:.0f} s: {}",
         n_left_out, sweeps.size(), seconds_left_out,
-        resume_with((run.elapsed() - from + seconds_left_out) / kShare)));
+        run.resume_with((run.elapsed() - from + seconds_left_out) / kShare)));
   const MemoryFindings* reference = run.judgement.reference ? &run.judgement.reference->memory : nullptr;
   for (size_t i = 0; i < run.subjects.size(); ++i) {
     Subject& s = run.subjects[i];

@@ -162,5 +162,85 @@ TEST(Pipeline, refuses_early_what_cannot_be_judged) {
   EXPECT_FALSE(judge(in, services));
 }
 
+// Measuring one file takes a minute of a clock that only that moves; the budget is 20 s.
+TEST(Pipeline, a_budget_too_short_for_all_is_exceeded_by_one_piece_of_work_and_the_rest_is_named) {
+  setenv("BITWORTH_DATA", BITWORTH_SOURCE_DIR "/data", 1);
+  const std::string models = cache_dir() + "/models/";
+  for (const char* name : {"smollm2-135m", "qwen2.5-coder-0.5b"})
+    if (!std::filesystem::exists(models + name + ".gguf"))
+      GTEST_SKIP() << models << name << ".gguf is missing: ./dev model smollm2, ./dev model qwen0.5b";
+  Inputs in;
+  auto scenario = scenario::load("laptop");
+  ASSERT_TRUE(scenario) << scenario.error().what;
+  in.scenario = *scenario;
+  in.n_items = 8;
+  in.budget_s = 20;
+  in.command = "bitworth judge --scenario laptop a.gguf";
+  in.reference = CandidateInput{models + "qwen2.5-coder-0.5b.gguf", "", Role::candidate};
+  in.candidates = {{models + "smollm2-135m.gguf", "small", Role::candidate}};
+  Counting store;
+  Services services;
+  services.store = &store;
+  uint64_t now = 0;
+  int n_measured = 0;
+  services.clock = [&] { return now; };
+  services.measure = [&](const std::string& path, const speed::Load& load, const speed::Progress& progress) {
+    ++n_measured;
+    now += 60'000'000'000;
+    return measured_by_fake(path, load, progress);
+  };
+  auto j = judge(in, services);
+  ASSERT_TRUE(j) << j.error().what;
+  EXPECT_EQ(n_measured, 1);
+  EXPECT_EQ(now, 60'000'000'000u);
+  std::string limits;
+  for (const std::string& s : j->limits_of_this_run) limits += s + "\n";
+  EXPECT_NE(
+      limits.find("speed: 1 of 2 files were not measured for lack of time: --resume --items 8 --budget 5m"),
+      std::string::npos)
+      << limits;
+  EXPECT_NE(limits.find("the budget of 20 s was exceeded by 40 s: what had begun was finished (measuring "
+                        "qwen2.5-coder-0.5b, round 1 of 2)"),
+            std::string::npos)
+      << limits;
+  EXPECT_EQ(j->go_on, "bitworth judge --scenario laptop a.gguf --items 8 --resume --budget 5m");
+  EXPECT_EQ(j->candidates[0].speed.report.ttft_p50_ms.birth, Birth::unknown);
+}
+
+TEST(Pipeline, required_resolution_that_is_not_to_be_had_ends_before_anything_runs_and_says_one_thing) {
+  setenv("BITWORTH_DATA", BITWORTH_SOURCE_DIR "/data", 1);
+  const std::string vectors = std::string(BITWORTH_SOURCE_DIR) + "/data/vectors/bn1/";
+  Inputs in;
+  auto scenario = scenario::load("laptop");
+  ASSERT_TRUE(scenario) << scenario.error().what;
+  in.scenario = *scenario;
+  in.n_items = 8;
+  in.require_resolution = true;
+  in.command = "bitworth judge --scenario laptop a.gguf";
+  in.candidates = {{vectors + "baby-Q4_0.gguf", "", Role::candidate}};
+  // A bound that the file breaks by its size alone: still nothing was judged.
+  for (scenario::Criterion& c : in.scenario.criteria)
+    if (c.figure == "peak") c.value = 1;
+  Counting store;
+  Services services;
+  services.store = &store;
+  services.measure = [](const std::string&, const speed::Load&,
+                        const speed::Progress&) -> Result<speed::Measured> {
+    ADD_FAILURE() << "something was measured";
+    return failed("no");
+  };
+  int n_first = 0;
+  services.first_figures = [&](const Judgement&) { ++n_first; };
+  auto j = judge(in, services);
+  ASSERT_TRUE(j) << j.error().what;
+  EXPECT_EQ(j->exit_code, 5);
+  EXPECT_EQ(n_first, 0);
+  const Verdict& v = j->candidates[0].verdict;
+  EXPECT_EQ(v.word, Word::cannot_tell);
+  ASSERT_EQ(v.why.size(), 1u);
+  EXPECT_NE(v.why[0].find("extraction: 8 items can show"), std::string::npos) << v.why[0];
+  EXPECT_EQ(j->go_on, "bitworth judge --scenario laptop a.gguf --require-resolution --items 215");
+}
+
 }  // namespace
 }  // namespace bw::judge

@@ -50,7 +50,9 @@ struct Run {
   std::string data_dir;
   uint64_t started_ns = 0;
   double budget_s = 0;
-  uint32_t n_reused = 0;  // in the current step
+  uint32_t n_reused = 0;        // in the current step
+  std::string unit;             // what was begun last and cannot be cut short: "measuring q4_0"
+  double seconds_to_go_on = 0;  // the largest budget that a hint of this run names
 
   Run(const Inputs& inputs, const Services& s) : in(inputs), services(s) {}
   Subject* reference() { return !subjects.empty() && subjects[0].is_reference ? &subjects[0] : nullptr; }
@@ -58,13 +60,15 @@ struct Run {
   double left() const { return budget_s - elapsed(); }
   bool cancelled() const { return services.cancel && services.cancel->load(std::memory_order_relaxed); }
   Status go_on() const {
-    if (cancelled())
-      return failed("interrupted: what was finished is saved", "the same command with --resume");
+    if (cancelled()) return failed("interrupted: what was finished is saved", resume_command(in));
     return {};
   }
   void progress(const char* step, const std::string& what, double share) const {
     if (services.progress) services.progress(step, what, share);
   }
+  bool in_time() const { return left() > 0; }
+  // With what to run the same command again, so that it has `seconds`: "--resume --items 42 --budget 12m".
+  std::string resume_with(double seconds);
   void limit(std::string sentence) { judgement.limits_of_this_run.push_back(std::move(sentence)); }
 };
 
@@ -83,7 +87,7 @@ quality::CategoryReport absolute(const std::string& category, const quality::Sui
 // Everything that running would have shown of it becomes unknown(why).
 void not_run(Subject& subject, const std::string& why);
 
-// "--resume --budget 12m": the least whole minutes that hold `seconds`.
-std::string resume_with(double seconds);
+// "12m": the least whole minutes that hold `seconds`.
+std::string minutes(double seconds);
 
 }  // namespace bw::judge

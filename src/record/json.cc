@@ -6,6 +6,7 @@
 #include "base/version.h"
 #include "judge/costs.h"
 #include "judge/observe.h"
+#include "record/check.h"
 #include "record/record.h"
 
 namespace bw::record {
@@ -132,6 +133,7 @@ Json category(const quality::CategoryReport& r) {
           {"figures", figures(judge::category_figures(r))},
           {"flips_worse", r.flips_worse},
           {"flips_better", r.flips_better},
+          {"warning", r.warning},
           {"first_silent_failure", r.first_silent_failure},
           {"more_failures_flip", r.more_failures_flip}};
 }
@@ -176,6 +178,7 @@ Json candidate(const judge::Candidate& c, const cost::DeclaredCosts& costs) {
 
 std::string to_json(const judge::Judgement& all) {
   Json j{{"schema", "bitworth.judgement/1"},
+         {"digest", ""},
          {"bitworth_version", version},
          {"numerics", numerics},
          {"created", all.created}};
@@ -191,10 +194,11 @@ std::string to_json(const judge::Judgement& all) {
   for (const judge::Candidate& c : all.candidates) j["candidates"].push_back(candidate(c, all.costs));
   j["exit_code"] = all.exit_code;
   j["limits_of_this_run"] = all.limits_of_this_run;
+  j["go_on"] = all.go_on;
   j["steps"] = Json::array();
   for (const judge::Step& s : all.steps)
     j["steps"].push_back({{"name", s.name}, {"seconds", s.seconds}, {"reused", s.reused}, {"note", s.note}});
-  return j.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return sealed(j.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
 Status write(const judge::Judgement& judgement, const std::string& path) {

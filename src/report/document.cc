@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "record/check.h"
 #include "report/figures.h"
 #include "report/report.h"
 
@@ -55,6 +56,12 @@ Line axis_line(const char* name, const json& axis, std::string text) {
   return {name, state, std::move(text), tone_of(state)};
 }
 
+// `quantize --control` labels its file, and the label is a finding of the format axis.
+bool says_it_is_a_control(const json& c) {
+  const json& findings = c.at("axes").at("format").at("findings");
+  return findings.size() == 1 && findings[0].get<std::string>().rfind("bitworth.control:", 0) == 0;
+}
+
 void summary(Document& d, const json& c) {
   const json& verdict = c.at("verdict");
   const std::string word = verdict.at("word");
@@ -63,6 +70,8 @@ void summary(Document& d, const json& c) {
   Lines lines;
   lines.lines.push_back(
       axis_line("format", axes.at("format"), headline(axes.at("format"), {"bits_per_weight", "file_bytes"})));
+  if (says_it_is_a_control(c) && lines.lines.back().state != "holds")
+    lines.lines.back().text += ". Expected: the finding is that the file says it is a control";
   lines.lines.push_back(
       axis_line("memory", axes.at("memory"), headline(axes.at("memory"), {"peak", "saved"})));
   lines.lines.push_back(axis_line("speed", axes.at("speed"),
@@ -75,6 +84,9 @@ void summary(Document& d, const json& c) {
                     report.at("outcome").get<std::string>(), report.at("plain").get<std::string>());
   if (degradation.text.empty()) degradation.text = first_open(axes.at("degradation"));
   lines.lines.push_back(degradation);
+  for (const auto& [category, report] : c.at("categories").items())
+    if (const std::string warning = report.at("warning"); !warning.empty())
+      lines.lines.push_back({"warning", "", fmt::format("{}: {}", category, warning), Tone::open});
   const json& rule = c.at("rule");
   lines.lines.push_back({"practical rule", rule.at("state"), rule.at("why"), tone_of(rule.at("state"))});
   for (const json& why : verdict.at("why"))
@@ -101,11 +113,16 @@ void answers(Document& d, const json& c) {
   d.blocks.push_back(Heading{3, "Three answers, for " + name_of(c)});
   d.blocks.push_back(Lines{{{"what is gained", "", a.at("gained"), Tone::plain},
                             {"what needs control", "", a.at("control_needed"), Tone::plain}}});
+  // A quotation only where there is something to quote: "none in 42 items" and "not known: no task was run"
+  // are ours.
   const std::string failure = a.at("first_silent_failure");
-  if (failure.empty())
-    d.blocks.push_back(Paragraph{"First silent failure: none was seen."});
-  else
+  bool quoted = false;
+  for (const auto& [category, r] : c.at("categories").items())
+    quoted |= !r.at("first_silent_failure").get<std::string>().empty();
+  if (quoted)
     d.blocks.push_back(Quote{"first silent failure: accepted, and not true", failure});
+  else
+    d.blocks.push_back(Lines{{{"first silent failure", "", failure, Tone::plain}}});
   for (const json& r : c.at("run_without_bitworth"))
     d.blocks.push_back(
         Code{fmt::format("without bitworth, by {}", r.at("tool").get<std::string>()), r.at("text")});
@@ -198,6 +215,8 @@ void detail(Document& d, const json& c, const json& reference) {
         "{}. {} items; decided by {}; right to wrong {}, wrong to right {}.",
         r.at("plain").get<std::string>(), r.at("n_items").get<int64_t>(), r.at("deciding").get<std::string>(),
         r.at("flips_worse").get<int64_t>(), r.at("flips_better").get<int64_t>())});
+    if (const std::string warning = r.at("warning"); !warning.empty())
+      d.blocks.push_back(Paragraph{"Warning: " + warning + "."});
     json renamed = json::object();  // "difference" means another thing on the memory axis
     for (const auto& [key, f] : r.at("figures").items())
       renamed[key == "difference" ? "category_difference" : key] = f;
@@ -209,10 +228,13 @@ void detail(Document& d, const json& c, const json& reference) {
   d.blocks.push_back(Paragraph{rule.at("why")});
   if (const std::string even = rule.value("break_even", ""); !even.empty())
     d.blocks.push_back(Paragraph{"Break-even: " + even});
-  figures(d, rule.at("figures"));
+  json renamed = json::object();  // here of what is delivered after all attempts, there of first answers
+  for (const auto& [key, f] : rule.at("figures").items())
+    renamed[key.rfind("silent_failures", 0) == 0 ? "delivered_" + key : key] = f;
+  figures(d, renamed);
 }
 
-Document build(const json& j) {
+Document build(const json& j, const record::Check& check) {
   Document d;
   const json& scenario = j.at("scenario");
   d.title = fmt::format("Is it worth it? Scenario {}", scenario.at("name").get<std::string>());
@@ -227,6 +249,7 @@ Document build(const json& j) {
     intro += "No reference: degradation is unknown.";
   }
   d.blocks.push_back(Paragraph{intro});
+  if (!check.ok()) d.blocks.push_back(Paragraph{record::says(check)});
   for (const json& c : j.at("candidates")) summary(d, c);
   if (const json* c = chosen(j.at("candidates"))) answers(d, *c);
   for (const json& c : j.at("candidates")) detail(d, c, j.at("reference"));
@@ -234,6 +257,8 @@ Document build(const json& j) {
     d.blocks.push_back(Heading{2, "What this run could not show"});
     d.blocks.push_back(Bullets{j.at("limits_of_this_run").get<std::vector<std::string>>()});
   }
+  if (const std::string go_on = j.at("go_on"); !go_on.empty())
+    d.blocks.push_back(Code{"to go on where this run ended", go_on});
   d.blocks.push_back(Heading{2, "How it was made"});
   const json& host = j.at("host");
   d.blocks.push_back(
@@ -249,7 +274,8 @@ Document build(const json& j) {
              {"made", "",
               fmt::format("{} by bitworth {}", j.at("created").get<std::string>(),
                           j.at("bitworth_version").get<std::string>()),
-              Tone::plain}}});
+              Tone::plain},
+             {"checked", "", record::says(check), check.ok() ? Tone::plain : Tone::bad}}});
   Table steps{{"step", "seconds", "reused", "note"}, {}};
   for (const json& s : j.at("steps"))
     steps.rows.push_back({s.at("name"), fmt::format("{:.1f}", s.at("seconds").get<double>()),
@@ -261,15 +287,9 @@ Document build(const json& j) {
 }  // namespace
 
 Result<Document> document(const std::string& record_json) {
-  const json j = json::parse(record_json, nullptr, false);
-  if (j.is_discarded())
-    return bad_input("the record is not JSON", "give a file that `bitworth judge --out` wrote");
-  if (!j.is_object() || j.value("schema", "") != "bitworth.judgement/1")
-    return bad_input("the record's schema: expected bitworth.judgement/1, found " +
-                         (j.is_object() ? j.value("schema", "none") : "no object"),
-                     "give a file that `bitworth judge --out` of this version wrote");
+  BW_TRY(const record::Check check, record::check(record_json));
   try {
-    return build(j);
+    return build(json::parse(record_json), check);
   } catch (const json::exception& e) {  // the library's way to say a key is missing or of another type
     return bad_input(fmt::format("the record does not follow its schema: {}", e.what()),
                      "validate it against data/schema/judgement.schema.json");

@@ -14,7 +14,9 @@ struct TextOptions {
   size_t width = 80;  // columns
 };
 
-// Error (bad_input) where the text is no record of schema "bitworth.judgement/1".
+// Error (bad_input) where the text is no record of schema "bitworth.judgement/1". What record::check finds is
+// said in it, and before everything else where something does not agree; whether to show it at all is the
+// caller's to decide.
 Result<Document> document(const std::string& record_json);
 std::string text(const Document& document, const TextOptions& options);
 // One file: styles inside, no script, a Content-Security-Policy that allows nothing else; all text escaped.

@@ -73,6 +73,49 @@ TEST(Report, what_a_model_wrote_is_shown_and_never_obeyed) {
   EXPECT_EQ(text.find('\x07'), std::string::npos);
 }
 
+TEST(Report, a_changed_record_is_said_to_be_changed_before_anything_else) {
+  auto untouched = report::document(example());
+  ASSERT_TRUE(untouched) << untouched.error().what;
+  EXPECT_NE(report::html(*untouched).find("the record&#39;s digest agrees"), std::string::npos);
+  EXPECT_NE(report::text(*untouched, {}).find("signed"), std::string::npos);
+  json j = json::parse(example());
+  j["candidates"][0]["verdict"]["word"] = "worth it";
+  auto d = report::document(j.dump());
+  ASSERT_TRUE(d) << d.error().what;
+  const std::string page = report::html(*d), text = report::text(*d, {});
+  EXPECT_LT(page.find("DIGEST DOES NOT AGREE"), page.find("class=\"verdict"));
+  EXPECT_LT(text.find("DIGEST DOES NOT AGREE"), text.find("WORTH IT"));
+}
+
+TEST(Report, a_silent_failure_is_quoted_only_where_there_is_one) {
+  json j = json::parse(example());
+  EXPECT_NE(report::text(*report::document(j.dump()), {}).find("accepted, and not true:"), std::string::npos);
+  for (json& c : j["candidates"]) {
+    c["categories"] = json::object();
+    c["answers"]["first_silent_failure"] = "not known: no task was run";
+  }
+  const std::string text = report::text(*report::document(j.dump()), {});
+  EXPECT_EQ(text.find("accepted, and not true:"), std::string::npos);
+  EXPECT_NE(text.find("first silent failure"), std::string::npos);
+  EXPECT_NE(text.find("not known: no task was run"), std::string::npos);
+}
+
+TEST(Report, warns_of_items_that_say_little_and_explains_a_controls_finding_and_what_a_row_counts) {
+  json j = json::parse(example());
+  j["candidates"][0]["categories"]["extraction"]["warning"] = "they are too hard";
+  j["candidates"][1]["axes"]["format"]["findings"] = {"bitworth.control: made worse on purpose"};
+  j["candidates"][1]["axes"]["format"]["state"] = "fails";
+  const auto d = report::document(j.dump());
+  ASSERT_TRUE(d) << d.error().what;
+  const std::string page = report::html(*d);
+  EXPECT_NE(page.find("extraction: they are too hard"), std::string::npos);
+  EXPECT_NE(page.find("Expected: the finding is that the file says it is a control"), std::string::npos);
+  EXPECT_NE(page.find("delivered, not true; candidate"), std::string::npos)
+      << "in the rule: after all attempts";
+  EXPECT_NE(page.find("accepted, not true"), std::string::npos) << "in the category: first answers";
+  EXPECT_NE(page.find("bitworth judge --scenario laptop --reference good.gguf"), std::string::npos);
+}
+
 TEST(Report, a_record_of_another_schema_or_with_a_missing_key_is_refused) {
   EXPECT_FALSE(report::document("{"));
   EXPECT_FALSE(report::document(R"({"schema": "other/1"})"));
