@@ -89,6 +89,9 @@ class FakeContext : public Context {
     mine = page;
   }
   size_t n_alive() const { return sequences_.size(); }
+  void drop_all() {
+    while (!sequences_.empty()) drop(sequences_.begin()->first);
+  }
 
  private:
   struct Page {
