@@ -1,6 +1,6 @@
 // What the fuzzer does with one input, and the replay test with each file of fuzz/corpus/tokenizer: its first
-// byte chooses the tokenizer (four pre-tokenizers, then SentencePiece with and without a space before), the
-// rest is text. Out: how many tokens it gave; a trap is the finding.
+// byte chooses the tokenizer (four pre-tokenizers, SentencePiece with and without a space before, two more),
+// the rest is text. Out: how many tokens it gave; a trap is the finding.
 #pragma once
 #include <string>
 #include <string_view>
@@ -52,6 +52,7 @@ inline const std::vector<Tokenizer>& fuzz_tokenizers() {
     std::vector<Vocab> vocabs;
     for (const char* pre : {"gpt-2", "llama-bpe", "qwen2", "smollm"}) vocabs.push_back(fuzz_bpe(pre));
     for (const bool prefix : {true, false}) vocabs.push_back(fuzz_spm(prefix));
+    for (const char* pre : {"tekken", "deepseek-v3"}) vocabs.push_back(fuzz_bpe(pre));
     std::vector<Tokenizer> out;
     for (Vocab& v : vocabs) {
       for (const char* s : {"<|im_end|>", "<|im|>", "<|im_end|><|im|>", "|><|"}) {
