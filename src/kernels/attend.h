@@ -49,7 +49,7 @@ struct Attend {
 };
 // Rows worth giving at once: a chunk is widened once for all of them.
 constexpr uint32_t attend_rows(uint32_t n_rep) {
-  return n_rep >= 14 ? 16 : n_rep >= 4 ? 32 : 64;
+  return n_rep > 8 ? 32 : 64;
 }
 size_t attend_scratch(uint32_t n_rep, uint32_t head_dim);  // floats, for attend_rows rows
 inline constexpr uint32_t attend_tile_most = 16;  // query rows any table takes through a chunk together
