@@ -122,7 +122,7 @@ void answers(Document& d, const json& c) {
   if (quoted)
     d.blocks.push_back(Quote{"first silent failure: accepted, and not true", failure});
   else
-    d.blocks.push_back(Lines{{{"first silent failure", "", failure, Tone::plain}}});
+    d.blocks.push_back(Paragraph{"first silent failure: " + failure});
   for (const json& r : c.at("run_without_bitworth"))
     d.blocks.push_back(
         Code{fmt::format("without bitworth, by {}", r.at("tool").get<std::string>()), r.at("text")});
