@@ -6,6 +6,7 @@
 
 #include "base/figure_json.h"
 #include "cli/cli.h"
+#include "cli/model_session.h"
 #include "cli/usage.h"
 #include "speed/speed.h"
 
@@ -32,6 +33,7 @@ int run(const Shared& shared, const std::string& name, const speed::BenchOptions
                                               {"decode", options.decode},
                                               {"depth", options.depth},
                                               {"repeat", options.repeat},
+                                              {"kv_type", kernels::name(options.kv_type)},
                                               {"prefill_tokens_per_s", plain(r->prefill_tokens_per_s)},
                                               {"decode_tokens_per_s", plain(r->decode_tokens_per_s)},
                                               {"read_bandwidth_share", plain(r->read_bandwidth_share)},
@@ -76,6 +78,7 @@ void add_bench(CLI::App& app, Shared& shared) {
       ->check(whole(1, 10000))
       ->capture_default_str();
   sub->add_option("--batch", o->n_batch, "Rows a pass")->check(whole(1, 65536))->capture_default_str();
+  add_kv_option(*sub, o->kv_type, "Type of the KV cache");
   sub->add_option("--threads", o->n_threads, "0: every processor this process may use")
       ->check(whole(0, 1024));
   sub->callback(

@@ -21,6 +21,7 @@ struct Options {
   std::vector<std::string> candidates;
   uint32_t n_chunks = 8, chunk = 512;
   int threads = 0;
+  engine::KvType kv = engine::KvType::f16;
 };
 
 struct Loaded {
@@ -30,7 +31,7 @@ struct Loaded {
   std::unique_ptr<engine::Context> context;
 };
 
-Result<Loaded> load(const Shared& shared, const std::string& name, const Options& o) {
+Result<Loaded> load(const Shared& shared, const std::string& name, engine::KvType kv, const Options& o) {
   BW_TRY(auto opened, open_readable(name));
   auto& [file, tokenizer] = opened;
   engine::LoadOptions options;
@@ -38,6 +39,7 @@ Result<Loaded> load(const Shared& shared, const std::string& name, const Options
   BW_TRY(std::shared_ptr<engine::Model> model, load_with_progress(shared, file, options));
   engine::ContextOptions context_options;
   context_options.n_ctx = o.chunk;
+  context_options.kv_type = kv;
   context_options.n_logits = quality::DivergenceOptions{}.n_rows;
   BW_TRY(std::unique_ptr<engine::Context> context, engine::make_context(model, context_options));
   return Loaded{file.path, std::move(tokenizer), std::move(model), std::move(context)};
@@ -74,12 +76,12 @@ int run(const Shared& shared, const Options& o) {
   auto text = text_of(o);
   if (!text) return complain(text.error());
   catch_interrupts();
-  auto reference = load(shared, o.reference, o);
+  auto reference = load(shared, o.reference, engine::KvType::f16, o);
   if (!reference) return complain(reference.error());
   std::vector<Loaded> loaded;
   std::vector<engine::Context*> contexts;
   for (const std::string& name : o.candidates) {
-    auto one = load(shared, name, o);
+    auto one = load(shared, name, o.kv, o);
     if (!one) return complain(one.error());
     if (one->tokenizer.digest() != reference->tokenizer.digest())
       return complain(bad_input(
@@ -103,8 +105,11 @@ int run(const Shared& shared, const Options& o) {
   auto all = quality::divergence(*reference->context, contexts, tokens, options);
   progress.clear();
   if (!all) return complain(all.error());
-  nlohmann::ordered_json j{
-      {"reference", reference->path}, {"chunks", o.n_chunks}, {"chunk", o.chunk}, {"numerics", "BN1"}};
+  nlohmann::ordered_json j{{"reference", reference->path},
+                           {"chunks", o.n_chunks},
+                           {"chunk", o.chunk},
+                           {"kv_type", kernels::name(o.kv)},
+                           {"numerics", "BN1"}};
   for (size_t i = 0; i < all->size(); ++i) {
     const quality::Divergence& d = (*all)[i];
     j["candidates"].push_back(to_json(loaded[i].path, d));
@@ -138,6 +143,7 @@ void add_compare(CLI::App& app, Shared& shared) {
   sub->add_option("--chunk", o->chunk, "Tokens a chunk; its second half is scored")
       ->check(whole(16, 1 << 20))
       ->capture_default_str();
+  add_kv_option(*sub, o->kv, "Type of the candidates' KV cache; the reference's is f16");
   sub->add_option("--threads", o->threads, "0: every processor this process may use")->check(whole(0, 1024));
   sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
 }

@@ -22,7 +22,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "logits are written as little-endian f32");
 
 struct Options {
-  std::string path, prompt, tokens_path, kv = "f16", out;
+  std::string path, prompt, tokens_path, out;
+  engine::KvType kv = engine::KvType::f16;
   int threads = 0;
   uint32_t batch = 256;
   bool sha256 = false, stages = false;
@@ -51,7 +52,6 @@ Result<std::vector<text::Token>> read_ids(const std::string& path) {
 }
 
 int run(const Shared& shared, const Options& o) {
-  if (o.kv != "f16") return complain(bad_input("--kv " + o.kv + ": only f16 is built", "use --kv f16"));
   if (!o.sha256 && o.out.empty() && o.log_probs < 0)
     return complain(bad_input("logits: none of --sha256, --out and --log-probs was given",
                               "add --sha256, or --out logits.bin"));
@@ -76,6 +76,7 @@ int run(const Shared& shared, const Options& o) {
   engine::ContextOptions options;
   options.n_ctx = static_cast<uint32_t>(ids.size());
   options.n_batch = o.batch;
+  options.kv_type = o.kv;
   options.n_logits = 64;  // every row wants its logits: larger blocks read the head less often
   if (const Status s = fits(*file, options, o.threads); !s) return complain(s.error());
   engine::LoadOptions load;
@@ -151,7 +152,7 @@ void add_logits(CLI::App& app, Shared& shared) {
   sub->add_option("FILE", o->path, "GGUF file, or a name from `bitworth models`")->required();
   sub->add_option("--prompt", o->prompt, "Text; control tokens in it are parsed");
   sub->add_option("--tokens", o->tokens_path, "File of token ids, separated by spaces");
-  sub->add_option("--kv", o->kv, "Type of the KV cache")->capture_default_str();
+  add_kv_option(*sub, o->kv, "Type of the KV cache");
   sub->add_option("--threads", o->threads, "0: every processor this process may use")->check(whole(0, 1024));
   sub->add_option("--batch", o->batch, "Rows a pass; changes no bit")
       ->check(whole(1, 65536))

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+#include <map>
+
 #include "gguf/vocab.h"
 #include "memory/memory.h"
 
@@ -40,6 +43,24 @@ Result<std::shared_ptr<engine::Model>> load_with_progress(const Shared& shared, 
     progress.step("loading", total ? double(done) / double(total) : 1);
   };
   return engine::load(file, options);
+}
+
+void add_kv_option(CLI::App& sub, engine::KvType& type, const std::string& what) {
+  std::map<std::string, engine::KvType> names;
+  std::string list;
+  for (const engine::KvType t : kernels::kv_types) {
+    names[std::string(kernels::name(t))] = t;
+    list += (list.empty() ? "" : ", ") + std::string(kernels::name(t));
+  }
+  sub.add_option_function<std::string>(
+         "--kv", [&type, names](const std::string& given) { type = names.at(given); }, what)
+      ->check(CLI::Validator(
+          [names, list](const std::string& given) {
+            return names.count(given) ? std::string()
+                                      : fmt::format("expected one of {}, found {}", list, given);
+          },
+          list))
+      ->default_str(std::string(kernels::name(type)));
 }
 
 }  // namespace bw::cli

@@ -19,6 +19,7 @@ namespace {
 struct Options {
   std::string path, scenario;
   uint32_t n_ctx = 4096, n_seq = 1;
+  engine::KvType kv = engine::KvType::f16;
   int threads = 0;
 };
 
@@ -49,6 +50,7 @@ int run(const Shared& shared, Options o) {
   engine::ContextOptions context;
   context.n_ctx = o.n_ctx;
   context.n_seq = o.n_seq;
+  context.kv_type = o.kv;
   auto r = memory::plan(*file, context, o.threads);
   if (!r) return complain(r.error());
   auto exact = engine::plan(*file, context, o.threads);
@@ -64,6 +66,7 @@ int run(const Shared& shared, Options o) {
     nlohmann::ordered_json j{{"path", file->path},
                              {"n_ctx", o.n_ctx},
                              {"n_seq", o.n_seq},
+                             {"kv_type", kernels::name(o.kv)},
                              {"planned", json_of(r->planned)},
                              {"weights", json_of(r->weights)},
                              {"kv", json_of(r->kv)},
@@ -82,8 +85,8 @@ int run(const Shared& shared, Options o) {
     fmt::print("{}\n", j.dump(2));
     return code;
   }
-  fmt::print("{}\n  {} positions in each of {} sequence{}, KV cache F16\n\n", file->path, o.n_ctx, o.n_seq,
-             o.n_seq == 1 ? "" : "s");
+  fmt::print("{}\n  {} positions in each of {} sequence{}, KV cache {}\n\n", file->path, o.n_ctx, o.n_seq,
+             o.n_seq == 1 ? "" : "s", kernels::name(o.kv));
   fmt::print("  weights        {}\n  KV cache       {}\n  work           {}\n  program        {}\n",
              show(r->weights), show(r->kv), show(r->work), show(r->program));
   fmt::print("  in all         {}\n  this host      {}\n", show(r->planned), show(r->limit));
@@ -125,6 +128,7 @@ void add_plan(CLI::App& app, Shared& shared) {
       ->check(whole(1, 1024))
       ->excludes(scenario)
       ->capture_default_str();
+  add_kv_option(*sub, o->kv, "Type of the KV cache");
   sub->add_option("--threads", o->threads, "0: every processor this process may use")->check(whole(0, 1024));
   sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
 }

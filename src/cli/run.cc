@@ -23,6 +23,7 @@ struct Options {
   std::string path, prompt, system;
   bool raw = false;
   int threads = 0;
+  engine::KvType kv = engine::KvType::f16;
   uint32_t n_ctx = 0, max_tokens = 256;
   engine::SamplerOptions sampler;
   std::vector<std::string> bias, stop;
@@ -89,6 +90,7 @@ int run(const Shared& shared, const Options& o) {
   engine::ContextOptions options;
   options.n_ctx = o.n_ctx ? o.n_ctx : static_cast<uint32_t>(request.prompt.size()) + o.max_tokens;
   options.n_logits = 1;
+  options.kv_type = o.kv;
   if (const Status s = fits(file, options, o.threads); !s) return complain(s.error());
   engine::LoadOptions load;
   load.n_threads = o.threads;
@@ -160,6 +162,7 @@ void add_run(CLI::App& app, Shared& shared) {
       ->capture_default_str();
   sub->add_option("--ctx", o->n_ctx, "Positions; by default as many as prompt and output need")
       ->check(whole(0, 1 << 20));
+  add_kv_option(*sub, o->kv, "Type of the KV cache");
   sub->add_option("--threads", o->threads, "0: every processor this process may use")->check(whole(0, 1024));
   sub->add_option("--temperature", o->sampler.temperature, "0: greedy")
       ->check(real(0, 100))

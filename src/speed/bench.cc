@@ -84,6 +84,7 @@ Result<BenchReport> bench(const std::string& model_path, const BenchOptions& o, 
   engine::ContextOptions options;
   options.n_ctx = o.depth + std::max(o.prefill, o.decode) + 1;
   options.n_batch = o.n_batch;
+  options.kv_type = o.kv_type;
   BW_TRY(std::unique_ptr<engine::Context> context, engine::make_context(model, options));
   BenchReport r;
   r.load_s =

@@ -80,6 +80,7 @@ struct BenchOptions {
   uint32_t repeat = 5;     // measured, after one warm-up
   uint32_t n_batch = 256;
   int n_threads = 0;
+  engine::KvType kv_type = engine::KvType::f16;
 };
 struct BenchReport {
   Figure prefill_tokens_per_s, decode_tokens_per_s;  // medians, with order-statistic bounds where n allows
