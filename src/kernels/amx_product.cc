@@ -52,8 +52,19 @@ namespace {
 
 #include "kernels/avx512_unpack32.inc"
 
+#include "kernels/avx512_b256.inc"
+
+#include "kernels/avx512_q23k.inc"
+#include "kernels/avx512_q45k.inc"
+#include "kernels/avx512_q6k_iq4xs.inc"
+
 #include "kernels/amx_tiles.inc"
 
+using Sums = int32_t[16][16];         // column, row
+constexpr uint32_t most_groups = 32;  // groups of 16 columns prepared together
+constexpr uint32_t stock_panels = 2;  // panels whose unpacked weights stay in the first cache
+
+#include "kernels/amx_b256.inc"
 #include "kernels/amx_b32.inc"
 
 }  // namespace
@@ -61,25 +72,22 @@ namespace {
 // Up to this many columns avx512vnni is as fast: the unpacked weights serve too few tiles.
 constexpr uint32_t few_columns = 16;
 
-void product(const Packed& w, uint32_t panel0, uint32_t panel1, const Acts& a, float* y, size_t ldy) {
-  using quant::Type;
-  if (a.n <= few_columns) return avx512::product(w, panel0, panel1, a, y, ldy);
+template <quant::Type type, quant::Family family>
+void product_of(const Packed& w, uint32_t panel0, uint32_t panel1, const Acts& a, float* y, size_t ldy) {
   const Output out{w, y, ldy};
+  if constexpr (family == quant::Family::f) return avx512::product(w, panel0, panel1, a, y, ldy);
+  if constexpr (family == quant::Family::b32) return tiled_32<type>(out, panel0, panel1, a);
+  if constexpr (family == quant::Family::b256) return tiled_256<type>(out, panel0, panel1, a);
+}
+
+void product(const Packed& w, uint32_t panel0, uint32_t panel1, const Acts& a, float* y, size_t ldy) {
+  if (a.n <= few_columns) return avx512::product(w, panel0, panel1, a, y, ldy);
   switch (w.type) {
-    case Type::Q4_0:
-      return product_32<Type::Q4_0>(out, panel0, panel1, a);
-    case Type::Q4_1:
-      return product_32<Type::Q4_1>(out, panel0, panel1, a);
-    case Type::Q5_0:
-      return product_32<Type::Q5_0>(out, panel0, panel1, a);
-    case Type::Q5_1:
-      return product_32<Type::Q5_1>(out, panel0, panel1, a);
-    case Type::Q8_0:
-      return product_32<Type::Q8_0>(out, panel0, panel1, a);
-    case Type::IQ4_NL:
-      return product_32<Type::IQ4_NL>(out, panel0, panel1, a);
-    default:
-      return avx512::product(w, panel0, panel1, a, y, ldy);
+#define BW_BLOCK_TYPE(name, id, block, bytes, family) \
+  case quant::Type::name:                             \
+    return product_of<quant::Type::name, quant::Family::family>(w, panel0, panel1, a, y, ldy);
+#include "quant/types.def"
+#undef BW_BLOCK_TYPE
   }
 }
 

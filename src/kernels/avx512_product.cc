@@ -17,9 +17,7 @@ namespace {
 
 #include "kernels/avx512_panels.inc"
 
-constexpr uint32_t columns = 6;          // of a tile's pass
-constexpr uint32_t direct_columns = 8;   // the most that are done without a tile
-constexpr size_t prefetch_ahead = 2048;  // of 1 to 16 KiB the fastest here, by a tenth
+constexpr uint32_t direct_columns = 8;  // the most that are done without a tile
 
 #include "kernels/avx512_b256.inc"
 
