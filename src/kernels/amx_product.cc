@@ -64,6 +64,32 @@ using Sums = int32_t[16][16];         // column, row
 constexpr uint32_t most_groups = 32;  // groups of 16 columns prepared together
 constexpr uint32_t stock_panels = 2;  // panels whose unpacked weights stay in the first cache
 
+// Asks, piece by piece while groups are multiplied, for the packed weights that the next panels of the stock
+// will be unpacked from: in a model they lie in memory, and unpacking would wait for them.
+class Ahead {
+ public:
+  // Bytes [at, at + n_bytes) of the panels from p, before panel1, in n_pieces pieces.
+  Ahead(const Output& out, uint32_t p, uint32_t panel1, size_t at, size_t n_bytes, uint32_t n_pieces)
+      : stride_(panel_bytes(out.w.type, out.w.k)),
+        n_panels_(p < panel1 ? std::min(stock_panels, panel1 - p) : 0),
+        from_(n_panels_ == 0 ? nullptr : out.panel(p) + at),
+        n_lines_((n_bytes + line - 1) / line),
+        piece_((n_lines_ + n_pieces - 1) / n_pieces) {}
+  void next() {
+    const size_t end = std::min(n_lines_, done_ + piece_);
+    for (uint32_t p = 0; p < n_panels_; ++p)
+      for (size_t i = done_; i < end; ++i)
+        _mm_prefetch(reinterpret_cast<const char*>(from_ + p * stride_ + i * line), _MM_HINT_T1);
+    done_ = end;
+  }
+
+ private:
+  size_t stride_;
+  uint32_t n_panels_;
+  const std::byte* from_;
+  size_t n_lines_, piece_, done_ = 0;
+};
+
 #include "kernels/amx_b256.inc"
 #include "kernels/amx_b32.inc"
 
