@@ -105,23 +105,23 @@ Result<Expr> Parser::choice() {
 Result<Expr> Parser::flat(Expr::Kind kind, Level next_level, std::initializer_list<const char*> ops) {
   BW_TRY(Expr first, (this->*next_level)());
   Expr out;
+  out.items.push_back(std::move(first));
   const auto found = [&]() -> const char* {
     for (const char* op : ops)
       if (is_op(op) || is_name(op)) return op;
     return nullptr;
   };
   for (const char* op = found(); op; op = found()) {
-    if (out.items.empty()) {
+    if (out.ops.empty()) {
       out.kind = kind;
       out.at = now().at;
-      out.items.push_back(std::move(first));
     }
     next();
     out.ops.emplace_back(op);
     BW_TRY(Expr item, (this->*next_level)());
     out.items.push_back(std::move(item));
   }
-  return out.items.empty() ? std::move(first) : std::move(out);
+  return out.ops.empty() ? std::move(out.items.front()) : std::move(out);
 }
 
 Result<Expr> Parser::any() {
@@ -171,6 +171,7 @@ Result<Expr> Parser::logical_not() {
 Result<Expr> Parser::comparison() {
   BW_TRY(Expr first, sum());
   Expr out;
+  out.items.push_back(std::move(first));
   while (true) {
     std::string op;
     for (const char* o : {"==", "!=", "<=", ">=", "<", ">"})
@@ -178,10 +179,9 @@ Result<Expr> Parser::comparison() {
     if (is_name("in")) op = "in";
     if (is_name("not") && peek().kind == Tok::name && peek().text == "in") op = "not in";
     if (op.empty()) break;
-    if (out.items.empty()) {
+    if (out.ops.empty()) {
       out.kind = Expr::Kind::comparison;
       out.at = now().at;
-      out.items.push_back(std::move(first));
     }
     next();
     if (op == "not in") next();
@@ -189,7 +189,7 @@ Result<Expr> Parser::comparison() {
     BW_TRY(Expr item, sum());
     out.items.push_back(std::move(item));
   }
-  return out.items.empty() ? std::move(first) : std::move(out);
+  return out.ops.empty() ? std::move(out.items.front()) : std::move(out);
 }
 
 Result<Expr> Parser::unary(bool with_filters) {
