@@ -44,14 +44,14 @@ emulate() {  # emulate NAME PROGRAM FILTER COMMAND...: the program under the com
 no_fma() {
   local qemu=(qemu-x86_64 -cpu Nehalem)
   emulate "emulated-x86-64-without-fma" build/release/kernels_test '*' "${qemu[@]}" &&
-    emulate "emulated-x86-64-without-fma" build/release/engine_test 'Tables/EngineIsa.*' "${qemu[@]}"
+    emulate "emulated-x86-64-without-fma" build/release/engine_test 'Tables/EngineIsa.*/sse41' "${qemu[@]}"
 }
 aarch64() {
   local at=build/aarch64 qemu=(qemu-aarch64 -L /usr/aarch64-linux-gnu
     -E "LD_LIBRARY_PATH=$PWD/build/sysroot-aarch64/usr/lib/aarch64-linux-gnu")
   export BITWORTH_OBJDUMP=aarch64-linux-gnu-objdump
   emulate "emulated-aarch64-i8mm" $at/kernels_test '*' "${qemu[@]}" -cpu max &&
-    emulate "emulated-aarch64-i8mm" $at/engine_test 'Tables/EngineIsa.*' "${qemu[@]}" -cpu max &&
+    emulate "emulated-aarch64-i8mm" $at/engine_test 'Tables/EngineIsa.*neon*' "${qemu[@]}" -cpu max &&
     emulate "emulated-aarch64-dotprod" $at/kernels_test 'Choose.*:Golden.*' "${qemu[@]}" -cpu cortex-a76
 }
 emulated() {

@@ -8,9 +8,9 @@
 #include <cstring>
 
 #include "kernels/fma.h"
+#include "kernels/kv_q8.h"
 #include "kernels/neon.h"
 #include "kernels/panel.h"
-#include "kernels/scalar.h"
 #include "quant/iq4.h"
 
 BW_TARGET_BEGIN_DOTPROD
@@ -23,6 +23,10 @@ namespace {
 #include "kernels/vector_attend.inc"
 
 #include "kernels/vector_attend_f16.inc"
+
+#include "kernels/neon_q8.inc"
+
+#include "kernels/vector_attend_q8.inc"
 
 #include "kernels/neon_columns.inc"
 using Word = int8x16_t;
@@ -54,8 +58,7 @@ namespace bw::kernels {
 namespace neon_dotprod {
 namespace {
 constexpr Table with(std::string_view name, bool (*runs)(), decltype(Table::product) products) {
-  return {name, runs, non_finite, act32, act256,  products,      rms_norm,
-          exp,  glu,  add_to,     rope,  &kv_f16, &scalar::kv_q8};
+  return {name, runs, non_finite, act32, act256, products, rms_norm, exp, glu, add_to, rope, &kv_f16, &kv_q8};
 }
 }  // namespace
 constinit const Table table = with("neon_dotprod", has_dotprod, product);

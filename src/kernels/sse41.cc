@@ -9,8 +9,8 @@
 #include <cstring>
 
 #include "kernels/fma.h"
+#include "kernels/kv_q8.h"
 #include "kernels/panel.h"
-#include "kernels/scalar.h"
 #include "kernels/sse41.h"
 #include "quant/half.h"
 #include "quant/iq4.h"
@@ -35,6 +35,10 @@ namespace {
 #include "kernels/vector_attend.inc"
 
 #include "kernels/vector_attend_f16.inc"
+
+#include "kernels/sse41_q8.inc"
+
+#include "kernels/vector_attend_q8.inc"
 
 constexpr bool folds = true;
 constexpr int columns = 4;
@@ -101,7 +105,7 @@ inline V iq4_levels_of(const V& nibbles) {
 BW_TARGET_END
 
 namespace bw::kernels::sse41 {
-constinit const Table table{"sse41", available, non_finite, act32, act256,  product,       rms_norm,
-                            exp,     glu,       add_to,     rope,  &kv_f16, &scalar::kv_q8};
+constinit const Table table{"sse41", available, non_finite, act32, act256,  product, rms_norm,
+                            exp,     glu,       add_to,     rope,  &kv_f16, &kv_q8};
 }
 #endif
