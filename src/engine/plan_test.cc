@@ -24,7 +24,8 @@ TEST(Plan, is_to_the_byte_what_the_engine_says_it_holds) {
     for (const int threads : {1, 3}) {
       const auto m = engine::load(*f, {threads, "", {}});
       ASSERT_TRUE(m) << m.error().what;
-      for (const auto& o : {options(512, 1, 256, 16), options(100, 3, 7, 4), options(1000, 2, 64, 500)}) {
+      for (auto o : {options(512, 1, 256, 16), options(100, 3, 7, 4), options(1000, 2, 64, 500)}) {
+        if (o.n_batch == 7) o.kv_type = engine::KvType::q8;
         const auto p = engine::plan(*f, o, threads);
         ASSERT_TRUE(p) << p.error().what;
         const auto c = engine::make_context(*m, o);
@@ -35,6 +36,24 @@ TEST(Plan, is_to_the_byte_what_the_engine_says_it_holds) {
       }
     }
   }
+}
+
+TEST(Plan, a_q8_cache_takes_a_byte_a_value_and_a_float_a_group_of_64) {
+  const auto f = gguf::open(tiny + "baby-F16.gguf");
+  ASSERT_TRUE(f) << f.error().what;
+  const auto n_pages = [](uint64_t bytes, uint64_t page) { return (bytes + page - 1) / page; };
+  uint64_t kv[2];
+  for (const engine::KvType type : kernels::kv_types) {
+    auto o = options(4096, 16, 64, 1);  // far above the 2 MiB an arena is rounded to
+    o.kv_type = type;
+    const auto p = engine::plan(*f, o, 1);
+    ASSERT_TRUE(p) << p.error().what;
+    kv[type == engine::KvType::q8] = p->kv;
+  }
+  // 5 layers, keys and values, 4 KV heads of 16: 16 halves, or 16 bytes and one float.
+  const uint64_t rows = 4096 * 16 * 5 * 2 * 4, arena = 2 << 20;
+  EXPECT_EQ(n_pages(kv[0], arena), n_pages(rows * 32, arena));
+  EXPECT_EQ(n_pages(kv[1], arena), n_pages(rows * 20, arena));
 }
 
 TEST(Plan, counts_the_products_of_a_token_and_the_bytes_they_read) {
