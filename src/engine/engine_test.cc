@@ -118,7 +118,9 @@ TEST_P(EngineReal, gives_the_golden_digests_on_every_fast_table) {
   const auto tokens = engine::vectors::ids(real + "tokens-" + name + ".txt");
   ASSERT_EQ(tokens.size(), 320u);
   std::vector<std::string> fast = isas();
-  if (fast.size() > 1) fast.erase(fast.begin());  // scalar: minutes
+  std::erase_if(fast, [](const std::string& isa) { return isa == "scalar" || isa == "sse41"; });  // minutes
+  if (fast.empty())
+    GTEST_SKIP() << "this processor has no fast table: the digests of real files are NOT checked";
   for (const std::string& isa : fast) {
     const auto m = load(file, isa);
     for (const engine::KvType kv : kernels::kv_types) {
