@@ -16,7 +16,7 @@ void Cpu::cut_blocks() {
   const auto threads = static_cast<uint64_t>(m_.n_threads());
   const uint64_t tasks = n_rows() * s_.n_head_kv;
   const auto most = static_cast<uint32_t>(
-      std::clamp<uint64_t>(tasks / (tasks_a_thread * threads), 1, kernels::attend_rows(s_.n_rep())));
+      std::clamp<uint64_t>(tasks / (2 * tasks_a_thread * threads), 1, kernels::attend_rows(s_.n_rep())));
   for (uint32_t r = 0; r < n_rows(); ++r) {
     const PassRow& row = rows_[r];
     const bool joins = !blocks_.empty() && blocks_.back().n < most && rows_[r - 1].seq == row.seq &&
