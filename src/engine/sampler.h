@@ -34,8 +34,8 @@ struct SamplerOptions {
   uint64_t seed = 0;  // Philox4x32-10 key
   uint32_t sample_index = 0;
   std::vector<LogitBias> bias = {};  // each token once
-  float repeat_penalty = 1;     // divides (a positive logit) or multiplies; above 1 discourages
-  uint32_t repeat_window = 64;  // tokens of prompt and output, the latest, that it looks at
+  float repeat_penalty = 1;          // divides (a positive logit) or multiplies; above 1 discourages
+  uint32_t repeat_window = 64;       // tokens of prompt and output, the latest, that it looks at
   float frequency_penalty = 0, presence_penalty = 0;  // subtracted by count in the output, and once
 
   bool changes_logits() const {
