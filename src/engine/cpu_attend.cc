@@ -75,6 +75,7 @@ void Cpu::attend_blocks(const float* q, float* out, uint32_t layer) {
 }
 
 void Cpu::attend_chunks(const float* q, float* out, uint32_t layer) {
+  const size_t part = kernels::attend_part(s_.n_rep(), s_.head_dim);
   // Tasks: the chunks of every (row, head) pair, pair after pair.
   struct Pair {
     uint64_t first_task;
@@ -92,7 +93,6 @@ void Cpu::attend_chunks(const float* q, float* out, uint32_t layer) {
       pairs.push_back({n_tasks, row, head, chunk0});
       n_tasks += n_chunks;
     }
-  const size_t part = kernels::attend_part(s_.n_rep(), s_.head_dim);
   const auto parts_of = [&](size_t pair) {
     return reinterpret_cast<float*>(work_ + at_.parts) + pair * at_.parts_a_pair * part;
   };
