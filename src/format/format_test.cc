@@ -263,7 +263,7 @@ TEST(Inspect, what_the_engine_cannot_run_is_said_in_its_words) {
   r = spm.inspect();
   EXPECT_FALSE(r.loads_here);
   EXPECT_EQ(r.tokenizer_digest, "");
-  EXPECT_TRUE(any(r.requirements, "a tokenizer of the kind llama"));
+  EXPECT_TRUE(any(r.requirements, "a SentencePiece tokenizer"));
 }
 
 TEST(Inspect, the_default_model_is_labelled_by_a_type_it_hardly_holds) {

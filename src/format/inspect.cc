@@ -107,6 +107,8 @@ std::vector<std::string> requirements(const gguf::File& file, const FormatReport
   if (model == "gpt2")
     out.push_back(fmt::format("a byte-level BPE tokenizer with the pre-tokenizer {}",
                               text_or(file, "tokenizer.ggml.pre", "of its own default")));
+  else if (model == "llama")  // what GGUF calls it by the model that had it first
+    out.push_back("a SentencePiece tokenizer");
   else if (!model.empty())
     out.push_back(fmt::format("a tokenizer of the kind {}", model));
   else

@@ -10,7 +10,7 @@
 namespace bw::quality {
 namespace {
 using nlohmann::json;
-constexpr int case_version = 1;  // raise when a saved case would mean something else
+constexpr int case_version = 2;  // raise when a saved case would mean something else
 }  // namespace
 
 std::string case_key(const std::string& deployment_digest, const tasks::Suite& suite,
@@ -28,6 +28,7 @@ std::string to_json(const CaseResult& c) {
                {"group", c.group},
                {"output", c.output},
                {"tokens", c.tokens},
+               {"after", c.after},
                {"accepted", c.accepted},
                {"truth", c.truth},
                {"score", c.score},
@@ -45,7 +46,8 @@ Result<CaseResult> case_from_json(const std::string& text, const TextSide& side)
     c.category = j.at("category").get<std::string>();
     c.group = j.at("group").get<std::string>();
     c.tokens = j.at("tokens").get<std::vector<text::Token>>();
-    c.output = side.decode(c.tokens);
+    c.after = j.at("after").get<text::Token>();
+    c.output = side.decode(c.tokens, c.after);
     c.accepted = j.at("accepted").get<bool>();
     c.truth = j.at("truth").get<bool>();
     c.score = j.at("score").get<double>();

@@ -57,7 +57,8 @@ Result<TaskPlan> plan_tasks(const tasks::Suite& suite, size_t n_items, const Dec
 // Text to tokens and back, as a deployment has it.
 struct TextSide {
   std::function<Result<std::vector<text::Token>>(const std::vector<text::Message>&)> prompt;
-  std::function<std::string(std::span<const text::Token>)> decode;
+  // `before`: the token that the text goes on after, the prompt's last (a space may belong to it)
+  std::function<std::string(std::span<const text::Token>, text::Token before)> decode;
   std::function<std::vector<text::Token>(std::string_view)> encode;
   std::vector<text::Token> stop;
   std::string digest;  // equal digests: ids mean the same text

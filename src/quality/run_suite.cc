@@ -180,7 +180,9 @@ class SuiteRunner {
       r.prompt.assign(j.prompt.begin() + long(shared), j.prompt.end());
       r.max_tokens = suite_.max_output_tokens();
       r.stop = d_.text.stop;
-      r.stop_when = [this](std::span<const Token> out) { return suite_.complete(d_.text.decode(out)); };
+      r.stop_when = [this, before = j.prompt.back()](std::span<const Token> out) {
+        return suite_.complete(d_.text.decode(out, before));
+      };
       r.draft = j.draft;
     }
     Status saved;
@@ -203,7 +205,8 @@ class SuiteRunner {
     c.group = item.group;
     c.tokens = completion.tokens;
     c.n_output_tokens = uint32_t(c.tokens.size());
-    c.output = d_.text.decode(c.tokens);
+    c.after = jobs_[i].prompt.back();
+    c.output = d_.text.decode(c.tokens, c.after);
     c.n_draft_accepted = completion.n_draft_accepted;
     const tasks::Check check = suite_.check(item, c.output);
     c.accepted = check.accepted;

@@ -56,7 +56,7 @@ TextSide letters() {
   s.prompt = [s](const std::vector<text::Message>& m) -> Result<std::vector<Token>> {
     return s.encode(m[0].content);
   };
-  s.decode = [](std::span<const Token> tokens) {
+  s.decode = [](std::span<const Token> tokens, Token) {
     std::string out;
     for (const Token t : tokens) out += char('a' + t);
     return out;
@@ -260,11 +260,32 @@ TEST(RunSuite, a_case_survives_the_store_though_its_bytes_are_no_text) {
   c.tokens = {1, 2};
   c.output = "\xff{\x80";
   TextSide side;
-  side.decode = [](std::span<const Token>) { return std::string("\xff{\x80"); };
+  side.decode = [](std::span<const Token>, Token) { return std::string("\xff{\x80"); };
   const auto back = case_from_json(to_json(c), side);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->output, c.output);
   EXPECT_EQ(back->n_output_tokens, 2u);
+}
+
+// What the prompt ends with decides whether a SentencePiece answer begins with a space; here it is the
+// answer's first letter.
+TEST(RunSuite, an_answer_is_read_after_the_last_token_of_its_prompt_from_the_store_too) {
+  Fixture f;
+  f.d.text.decode = [](std::span<const Token> tokens, Token before) {
+    std::string out(1, char('A' + before));
+    for (const Token t : tokens) out += char('a' + t);
+    return out;
+  };
+  const auto fresh = run_suite(f.suite, f.d, f.o);
+  ASSERT_TRUE(fresh) << fresh.error().what;
+  for (size_t i = 0; i < fresh->cases.size(); ++i) {
+    const std::string prompt = f.suite.prompt(f.suite.items()[i])[0].content;
+    EXPECT_EQ(fresh->cases[i].output[0], char('A' + prompt.back() - 'a'));
+  }
+  const auto saved = run_suite(f.suite, f.d, f.o);
+  ASSERT_TRUE(saved) << saved.error().what;
+  EXPECT_EQ(saved->n_from_store, 30u);
+  EXPECT_EQ(outputs(*saved), outputs(*fresh));
 }
 
 TEST(PlanTasks, says_what_can_be_shown_before_anything_runs) {

@@ -120,8 +120,8 @@ bool Tokenizer::space_follows(Token token) const {
   return token < 0 || controls(kind(token)) || kind(token) == TokenKind::user_defined;
 }
 
-std::string Tokenizer::decode_text(std::span<const Token> tokens, bool with_special) const {
-  TextStream stream(*this, -1, with_special);
+std::string Tokenizer::decode_text(std::span<const Token> tokens, bool with_special, Token before) const {
+  TextStream stream(*this, before, with_special);
   std::string out;
   for (const Token t : tokens) out += stream.push(t);
   return out + stream.finish();

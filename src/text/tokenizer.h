@@ -69,9 +69,9 @@ class Tokenizer {
   // nothing unless `with_special`.
   std::string decode(std::span<const Token> tokens, bool with_special = false) const;
   std::string piece(Token token, bool with_special = true) const;
-  // The text that encode() makes these tokens of: decode() without the spaces that encode() put there. Tokens
-  // that go on after others: text_stream.h.
-  std::string decode_text(std::span<const Token> tokens, bool with_special = false) const;
+  // The text that encode() makes these tokens of: decode() without the spaces that encode() put there.
+  // `before`: the token they go on after, -1 at the start of a text. Token by token: text_stream.h.
+  std::string decode_text(std::span<const Token> tokens, bool with_special = false, Token before = -1) const;
   // Whether encode() puts a space before text that follows `token` (-1: at the start), so that a reader of
   // the tokens drops one there.
   bool space_follows(Token token) const;
