@@ -3,8 +3,8 @@
 
 #include "base/thread_pool.h"
 #include "engine/sampler.h"
-#include "gguf/file.h"
 #include "speed/bandwidth.h"
+#include "speed/opened.h"
 #include "speed/samples.h"
 
 namespace bw::speed {
@@ -72,23 +72,16 @@ Result<BenchReport> bench(const std::string& model_path, const BenchOptions& o, 
     return bad_input("bench: --prefill 0 and --decode 0 leave nothing to measure");
   if (o.n_batch == 0) return bad_input("bench: --batch: expected at least 1, found 0");
   const Clock clock = monotonic_ns;
-  const uint64_t start = clock();
-  BW_TRY(const gguf::File file, gguf::open(model_path));
-  engine::LoadOptions load_options;
-  load_options.n_threads = o.n_threads;
-  if (progress)
-    load_options.progress = [&](uint64_t done, uint64_t total) {
-      progress("loading", total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0);
-    };
-  BW_TRY(std::shared_ptr<engine::Model> model, engine::load(file, load_options));
   engine::ContextOptions options;
   options.n_ctx = o.depth + std::max(o.prefill, o.decode) + 1;
   options.n_batch = o.n_batch;
   options.kv_type = o.kv_type;
-  BW_TRY(std::unique_ptr<engine::Context> context, engine::make_context(model, options));
+  BW_TRY(Opened opened, open_for_bench(model_path, options, o.n_threads, progress));
+  const gguf::File& file = opened.file;
+  std::unique_ptr<engine::Context>& context = opened.context;
+  std::shared_ptr<engine::Model>& model = opened.model;
   BenchReport r;
-  r.load_s =
-      measured(static_cast<double>(clock() - start) * 1e-9, "s", "open to ready, file possibly cached");
+  r.load_s = opened.load_s;
   r.isa = model->isa();
   r.n_threads = model->n_threads();
 
@@ -106,6 +99,8 @@ Result<BenchReport> bench(const std::string& model_path, const BenchOptions& o, 
   r.decode_tokens_per_s = median(rates.decode, o.decode, "decode");
 
   BW_TRY(const engine::MemoryPlan plan, engine::plan(file, options, r.n_threads));
+  r.peak_bytes = peak_so_far();
+  r.kv_bytes = context->kv_bytes();
   context.reset();
   model.reset();  // the buffer is as large as the weights: theirs goes back first
   if (progress) progress("read bandwidth", 0);

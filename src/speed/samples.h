@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "engine/engine.h"
+#include "engine/scheduler.h"
 #include "speed/speed.h"
 
 namespace bw::speed {
@@ -29,6 +30,22 @@ struct Samples {
 // its tokens appear together.
 Result<Samples> run_load(engine::Context& context, std::span<const std::vector<engine::Token>> prompts,
                          const Load& load, uint32_t n_batch, const Clock& clock, const Progress& progress);
+
+// Prompts sent at once, all running together.
+struct StreamsSample {
+  uint64_t begin_ns = 0, end_ns = 0;            // sending to the last token
+  std::vector<std::vector<uint64_t>> token_ns;  // [stream], when each output token was there
+};
+// n_output tokens for each prompt, none reused from another; `scheduler` has nothing else to do.
+Result<StreamsSample> run_streams(engine::Scheduler& scheduler,
+                                  std::span<const std::vector<engine::Token>> prompts, uint32_t n_output,
+                                  const Clock& clock);
+struct StreamsRates {
+  double decode_tokens_per_s = 0;  // after the last stream's first token; 0 where none came after it
+  double whole_tokens_per_s = 0;
+  std::vector<double> ttft_ms;  // [stream]
+};
+StreamsRates rates_of(const StreamsSample& sample);
 
 // What the child measured besides the load.
 struct Around {

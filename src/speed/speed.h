@@ -87,10 +87,25 @@ struct BenchReport {
   Figure read_bandwidth,
       read_bandwidth_share;  // bytes/s on a buffer of what a token reads; share used in decode
   Figure load_s;
+  Figure peak_bytes;      // VmHWM before the bandwidth buffer is made
+  uint64_t kv_bytes = 0;  // allocated for the cache
   std::string isa;
   int n_threads = 0;
 };
 Result<BenchReport> bench(const std::string& model_path, const BenchOptions& options,
                           const Progress& progress);
+
+// n_streams requests sent at once to the scheduler, each a prompt of its own of options.prefill tokens and
+// options.decode tokens of output; options.depth must be 0.
+struct StreamsReport {
+  Figure decode_tokens_per_s;  // of all streams together, from the moment each has its first token
+  Figure whole_tokens_per_s;   // of all streams together, from sending to the last token
+  Figure ttft_p95_ms;          // time to first token, over streams and repeats
+  Figure load_s, peak_bytes;
+  std::string isa;
+  int n_threads = 0;
+};
+Result<StreamsReport> bench_streams(const std::string& model_path, uint32_t n_streams,
+                                    const BenchOptions& options, const Progress& progress);
 
 }  // namespace bw::speed
