@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/fma.h"
+
 namespace bw::engine {
 namespace {
 
@@ -114,7 +116,7 @@ void Cpu::each_row(F&& f) {
 Cpu::X Cpu::embed(const CpuLinear& w) {
   float* x = reinterpret_cast<float*>(work_ + at_.x);
   const size_t panel = kernels::panel_bytes(w.w.type, w.w.k);
-  const float by = __builtin_sqrtf(static_cast<float>(s_.n_embd));
+  const float by = kernels::sqrt_exact(static_cast<float>(s_.n_embd));
   each_row([&](size_t r) {
     const auto id = static_cast<uint32_t>(rows_[r].token);
     float* row = x + r * s_.n_embd;
@@ -186,7 +188,7 @@ void Cpu::run_panels(const CpuLinear& w, const ActsBuffers& acts, uint32_t n, Ra
 
 void Cpu::products(const Input& in, std::span<const CpuLinear* const> linears, const Vec* out, Then then,
                    float* residual, std::span<const size_t> picked) {
-  if (!ok()) return;
+  if (!ok() || n_rows() == 0) return;
   bool f = false, b32 = false, b256 = false;
   uint64_t n_panels = 0;
   for (const CpuLinear* w : linears) {
@@ -272,6 +274,23 @@ void Cpu::qk_norm_rope_store(Vec q, Vec k, Vec v, const CpuNorm& q_norm, const C
   if (!ok()) return;
   each_row([&](size_t r) { rope_store_row(r, q, k, v, q_norm, k_norm, kv.layer); });
   settle({}, {}, kv.layer);
+}
+
+void Cpu::keep_wanted(X x, Vec q) {
+  if (!ok() || *stage_) return;  // a stage is all rows
+  wanted_.clear();
+  for (size_t r = 0; r < n_rows(); ++r) {
+    if (!rows_[r].wants_logits) continue;
+    const size_t to = wanted_.size();
+    if (to < r) {
+      std::memcpy(x + to * s_.n_embd, x + r * s_.n_embd, s_.n_embd * sizeof(float));
+      std::memcpy(q.data + to * q.width, q.data + r * q.width, q.width * sizeof(float));
+    }
+    wanted_.push_back(rows_[r]);
+  }
+  if (wanted_.size() == n_rows()) return;
+  rows_ = wanted_;
+  cut_blocks();
 }
 
 void Cpu::head(X x, const CpuNorm& norm, const CpuLinear& w) {

@@ -61,6 +61,7 @@ class Cpu {
     return out;
   }
   void qk_norm_rope_store(Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm, Kv& kv);
+  void keep_wanted(X x, Vec q);
   Input attend(Vec q, Kv& kv);
   Input glu(const std::array<Vec, 2>& pair) const {
     return {Input::Kind::glu, pair[0].data, pair[1].data, pair[0].width, nullptr};
@@ -125,7 +126,8 @@ class Cpu {
   const RopeTables rope_;
   std::vector<Kv> kvs_;
 
-  std::span<const PassRow> rows_;
+  std::span<const PassRow> rows_;  // those still computed
+  std::vector<PassRow> wanted_;
   const LogitsSink* sink_ = nullptr;
   const StageSink* stage_ = nullptr;
   uint64_t live_ = 0;

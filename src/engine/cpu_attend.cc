@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "engine/cpu.h"
+#include "kernels/fma.h"
 
 namespace bw::engine {
 
@@ -54,7 +55,7 @@ kernels::Attend Cpu::attend_of(const float* q, float* out, uint32_t layer, Block
   a.v_chunks = chunks.data() + n_chunks;
   a.n_valid = first.position + 1;
   if (s_.is_local(layer)) a.window = s_.window;
-  a.scale = 1.0f / __builtin_sqrtf(static_cast<float>(s_.score_width));
+  a.scale = 1.0f / kernels::sqrt_exact(static_cast<float>(s_.score_width));
   a.scratch = reinterpret_cast<float*>(work_ + at_.scratch[static_cast<size_t>(thread)] +
                                        aligned(m_.layout.k_most * sizeof(float)));
   return a;
@@ -118,7 +119,7 @@ void Cpu::attend_chunks(const float* q, float* out, uint32_t layer) {
 Cpu::Input Cpu::attend(Vec q, Kv& kv) {
   const Vec out = keep(s_.n_q());
   const Input result{Input::Kind::as_is, out.data, nullptr, out.width, nullptr};
-  if (!ok()) return result;
+  if (!ok() || n_rows() == 0) return result;
   if (split_chunks_)
     attend_chunks(q.data, out.data, kv.layer);
   else

@@ -266,6 +266,36 @@ TEST(Engine, an_error_of_the_sink_ends_the_call_and_takes_its_rows_back) {
       }));
 }
 
+TEST(Engine, wanting_logits_of_some_rows_only_changes_none_of_them) {
+  for (const char* name : {"baby-Q4_0", "rand-Q4_K_S"}) {
+    const auto m = load(open(tiny + name + ".gguf"));
+    const std::vector<Token> a = tokens_of(name), b{a.rbegin(), a.rend()};
+    const auto alone_a = logits_alone(m, a), alone_b = logits_alone(m, b);
+    for (const size_t every : {2, 7, 1000})
+      for (const uint32_t n_batch : {5u, 64u}) {
+        auto c = context(m, options(n_batch, 2));
+        const int sa = sequence(*c), sb = sequence(*c);
+        std::vector<Row> rows;
+        for (size_t i = 0; i < a.size(); ++i) {
+          rows.push_back({sa, a[i], i % every == every / 2});
+          rows.push_back({sb, b[i], i + 1 == b.size()});
+        }
+        size_t seen = 0;
+        const Status r = c->forward(rows, [&](size_t row, std::span<const float> x) {
+          const auto& expected = (row % 2 == 0 ? alone_a : alone_b)[row / 2];
+          EXPECT_TRUE(rows[row].wants_logits);
+          EXPECT_TRUE(std::equal(x.begin(), x.end(), expected.begin()))
+              << name << " row " << row << " of every " << every << ", batch " << n_batch;
+          ++seen;
+          return Status{};
+        });
+        ASSERT_TRUE(r) << r.error().what;
+        EXPECT_EQ(seen, static_cast<size_t>(std::count_if(rows.begin(), rows.end(),
+                                                          [](const Row& row) { return row.wants_logits; })));
+      }
+  }
+}
+
 TEST(Engine, a_sink_may_run_another_context_of_the_same_model_but_not_its_own) {
   const auto m = load(open(tiny + "baby-Q4_0.gguf"));
   const std::vector<Token> a = tokens_of("baby-Q4_0");

@@ -83,6 +83,7 @@ struct Plan {
     norm(q);
     norm(k);
   }
+  void keep_wanted(X, Vec) {}  // at most all rows
   Vec attend(Vec, Kv&) { return keep({s.n_q()}); }
   Vec glu(const std::array<Vec, 2>& pair) { return pair[0]; }  // formed where it is quantised
   void add_linear(X, Vec, const LinearRef& w, const NormRef& post) {

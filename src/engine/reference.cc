@@ -282,6 +282,8 @@ struct Scalar {
       fail(non_finite(Fault::value, fmt::format("blk.{}.attn_v", layer_of(kv))));
   }
 
+  void keep_wanted(X, const Vec&) {}  // all rows' logits are given
+
   // (7) each row over the keys up to its own, in a local layer the last `window` of them.
   Vec attend(const Vec& q, const Kv& kv) {
     Vec out{std::vector<float>(q.v.size()), s.n_q()};

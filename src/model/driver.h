@@ -29,7 +29,7 @@ Status resident(Op& op, const Weights<N, L, E>& w, Stage&& stage) {
   BW_CHECK(op.status());
   stage("embd", x);
   for (size_t l = 0; l < w.layers.size(); ++l) {
-    layer(op, w.layers[l], op.kv(l), x);
+    layer(op, w.layers[l], op.kv(l), x, l + 1 == w.layers.size());
     BW_CHECK(op.status());
     stage("layer" + std::to_string(l), x);
   }
