@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/cli.h"
+#include "cli/model_session.h"
 #include "cli/usage.h"
 #include "record/record.h"
 #include "record/store.h"
@@ -19,6 +20,8 @@ struct Options {
   std::string scenario, reference, budget, out, html;
   std::vector<std::string> candidates, controls;
   uint32_t items = 0;
+  engine::KvType kv = engine::KvType::f16;
+  bool kv_given = false;
   bool resume = false, require_resolution = false;
 };
 
@@ -64,6 +67,7 @@ Result<judge::Inputs> inputs(const Options& o) {
     in.budget_s = *seconds;
   }
   if (o.items) in.n_items = o.items;
+  if (o.kv_given) in.kv_type = o.kv;
   in.require_resolution = o.require_resolution;
   return in;
 }
@@ -78,6 +82,7 @@ std::string command(const Shared& shared, const Options& o) {
   add("--reference", o.reference);
   for (const std::string& name : o.candidates) add("", name);
   for (const std::string& name : o.controls) add("--control", name);
+  if (o.kv_given) add("--kv", std::string(kernels::name(o.kv)));
   add("--out", o.out);
   add("--html", o.html);
   return out;
@@ -175,12 +180,18 @@ void add_judge(CLI::App& app, Shared& shared) {
   sub->add_option("--budget", o->budget, "Wall time for all of it, e.g. 90s, 3m, 1h; else the scenario's");
   sub->add_option("--items", o->items, "Items of each task suite; else the scenario's")
       ->check(whole(1, 1000000));
+  auto* kv = add_kv_option(*sub, o->kv,
+                           "Type of the candidates' KV cache; else the scenario's. The reference's is f16")
+                 ->default_str("");
   sub->add_option("--out", o->out, "Write the record, judgement.json (docs/record.md)");
   sub->add_option("--html", o->html, "Write the page");
   sub->add_flag("--resume", o->resume, "Take what an earlier run of the same command finished");
   sub->add_flag("--require-resolution", o->require_resolution,
                 "Exit 5 before loading anything if the items cannot resolve the margin");
-  sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
+  sub->callback([&shared, o, kv] {
+    o->kv_given = kv->count() > 0;
+    shared.chosen = [&shared, o] { return run(shared, *o); };
+  });
 }
 
 }  // namespace bw::cli

@@ -45,15 +45,16 @@ Result<std::shared_ptr<engine::Model>> load_with_progress(const Shared& shared, 
   return engine::load(file, options);
 }
 
-void add_kv_option(CLI::App& sub, engine::KvType& type, const std::string& what) {
+CLI::Option* add_kv_option(CLI::App& sub, engine::KvType& type, const std::string& what) {
   std::map<std::string, engine::KvType> names;
   std::string list;
   for (const engine::KvType t : kernels::kv_types) {
     names[std::string(kernels::name(t))] = t;
     list += (list.empty() ? "" : ", ") + std::string(kernels::name(t));
   }
-  sub.add_option_function<std::string>(
-         "--kv", [&type, names](const std::string& given) { type = names.at(given); }, what)
+  return sub
+      .add_option_function<std::string>(
+          "--kv", [&type, names](const std::string& given) { type = names.at(given); }, what)
       ->check(CLI::Validator(
           [names, list](const std::string& given) {
             return names.count(given) ? std::string()

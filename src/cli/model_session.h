@@ -23,7 +23,8 @@ Status fits(const gguf::File& file, const engine::ContextOptions& options, int n
 Result<std::shared_ptr<engine::Model>> load_with_progress(const Shared& shared, const gguf::File& file,
                                                           engine::LoadOptions options);
 
-// --kv f16|q8: the type of a command's KV caches; `what` is its help.
-void add_kv_option(CLI::App& sub, engine::KvType& type, const std::string& what);
+// --kv f16|q8: the type of a command's KV caches; `what` is its help. count() of the option: whether it was
+// given.
+CLI::Option* add_kv_option(CLI::App& sub, engine::KvType& type, const std::string& what);
 
 }  // namespace bw::cli

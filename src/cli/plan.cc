@@ -20,6 +20,7 @@ struct Options {
   std::string path, scenario;
   uint32_t n_ctx = 4096, n_seq = 1;
   engine::KvType kv = engine::KvType::f16;
+  bool kv_given = false;
   int threads = 0;
 };
 
@@ -44,6 +45,7 @@ int run(const Shared& shared, Options o) {
     scenario = *s;
     o.n_ctx = s->load.context;
     o.n_seq = s->load.streams;
+    if (!o.kv_given) o.kv = s->load.kv;
   }
   auto file = open_named(o.path);
   if (!file) return complain(file.error());
@@ -128,9 +130,13 @@ void add_plan(CLI::App& app, Shared& shared) {
       ->check(whole(1, 1024))
       ->excludes(scenario)
       ->capture_default_str();
-  add_kv_option(*sub, o->kv, "Type of the KV cache");
+  auto* kv =
+      add_kv_option(*sub, o->kv, "Type of the KV cache; else the scenario's, else f16")->default_str("");
   sub->add_option("--threads", o->threads, "0: every processor this process may use")->check(whole(0, 1024));
-  sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
+  sub->callback([&shared, o, kv] {
+    o->kv_given = kv->count() > 0;
+    shared.chosen = [&shared, o] { return run(shared, *o); };
+  });
 }
 
 }  // namespace bw::cli

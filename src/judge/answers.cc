@@ -88,13 +88,21 @@ std::vector<RunHint> run_without_bitworth(const Candidate& c, const scenario::Sc
     threads_flag = fmt::format(" --threads {}", s.load.threads);
     threads_line = fmt::format("PARAMETER num_thread {}\n", s.load.threads);
   }
+  // Their nearest to our q8, which is rotated first; neither quantizes a cache without flash attention.
+  std::string kv_flags, kv_line;
+  if (c.kv_type == engine::KvType::q8) {
+    kv_flags = " --flash-attn on --cache-type-k q8_0 --cache-type-v q8_0";
+    kv_line = "# ollama serve must be started with OLLAMA_FLASH_ATTENTION=1 OLLAMA_KV_CACHE_TYPE=q8_0\n";
+  }
   // A path with a quote or space in it must survive the shell.
   std::string quoted = "'";
   for (char ch : c.path) quoted += ch == '\'' ? std::string("'\\''") : std::string(1, ch);
   quoted += "'";
-  return {{"llama-server", fmt::format("llama-server --model {} --ctx-size {} --parallel {}{}", quoted,
-                                       s.load.context * s.load.streams, s.load.streams, threads_flag)},
-          {"ollama", fmt::format("FROM {}\nPARAMETER num_ctx {}\n{}", c.path, s.load.context, threads_line)}};
+  return {
+      {"llama-server", fmt::format("llama-server --model {} --ctx-size {} --parallel {}{}{}", quoted,
+                                   s.load.context * s.load.streams, s.load.streams, threads_flag, kv_flags)},
+      {"ollama",
+       fmt::format("{}FROM {}\nPARAMETER num_ctx {}\n{}", kv_line, c.path, s.load.context, threads_line)}};
 }
 
 }  // namespace bw::judge

@@ -27,6 +27,7 @@ Status open_subject(Run& run, CandidateInput input, bool is_reference) {
   BW_TRY(gguf::File file, gguf::open(input.path));
   Subject s;
   s.is_reference = is_reference;
+  if (!is_reference) s.kv_type = run.in.kv_type.value_or(run.in.scenario.load.kv);
   // A split file is known by all its parts, in order.
   std::string digests;
   for (const InFile& shard : file.shards) {
@@ -113,11 +114,12 @@ Status inspect(Run& run) {
   for (Subject& s : run.subjects) {
     if (s.is_reference) {
       Reference& r = *j.reference;
-      r.name = s.input.name, r.path = s.input.path, r.sha256 = s.sha256;
+      r.name = s.input.name, r.path = s.input.path, r.sha256 = s.sha256, r.kv_type = s.kv_type;
       s.format = &r.format, s.memory = &r.memory, s.speed = &r.speed;
     } else {
       Candidate& c = j.candidates[next++];
       c.name = s.input.name, c.path = s.input.path, c.sha256 = s.sha256, c.role = s.input.role;
+      c.kv_type = s.kv_type;
       s.format = &c.format, s.memory = &c.memory, s.speed = &c.speed, s.candidate = &c;
     }
     BW_TRY(*s.format, format::inspect(s.file));
@@ -127,7 +129,9 @@ Status inspect(Run& run) {
   for (Subject& s : run.subjects) {
     if (s.is_reference || !reference) continue;
     s.candidate->smaller_than_reference = s.format->file_bytes < reference->format->file_bytes;
-    if (s.sha256 == reference->sha256) run.limit(s.name() + " is the reference itself, byte for byte");
+    if (s.sha256 == reference->sha256)
+      run.limit(fmt::format("{} is the reference itself, byte for byte{}", s.name(),
+                            s.kv_type == reference->kv_type ? "" : "; only the KV cache differs"));
   }
   return {};
 }
@@ -149,6 +153,7 @@ Status plan(Run& run) {
   options.n_ctx = load.context;
   options.n_seq = load.streams;
   for (Subject& s : run.subjects) {
+    options.kv_type = s.kv_type;
     memory::MemoryReport& r = s.memory->report;
     auto planned = memory::plan(s.file, options, j.host.n_threads);
     if (planned) {

@@ -70,6 +70,7 @@ enum class Role { candidate, control };
 
 struct Candidate {
   std::string name, path, sha256;
+  engine::KvType kv_type = engine::KvType::f16;  // of the cache it was run, or would be, with
   Role role = Role::candidate;
   std::optional<bool> smaller_than_reference;  // none without a reference
   format::FormatReport format;
@@ -88,6 +89,7 @@ struct Candidate {
 
 struct Reference {
   std::string name, path, sha256;
+  engine::KvType kv_type = engine::KvType::f16;
   format::FormatReport format;
   MemoryFindings memory;
   SpeedFindings speed;

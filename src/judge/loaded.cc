@@ -17,8 +17,9 @@ uint32_t pages(size_t n) {
 
 // Room for every suite's prompts: a sequence a group of shared prefixes, kSideBySide to work in, one for the
 // screen.
-Result<engine::ContextOptions> context_for(const Run& run, const quality::TextSide& text) {
+Result<engine::ContextOptions> context_for(const Run& run, const Subject& s, const quality::TextSide& text) {
   engine::ContextOptions options;
+  options.kv_type = s.kv_type;
   options.n_ctx = kPassage;
   options.n_seq = 0;
   uint32_t n_pages = 0;
@@ -57,8 +58,9 @@ Result<Loaded> prepare(const Run& run, Subject& s, engine::ContextOptions& optio
   Loaded l;
   l.subject = &s;
   BW_TRY(l.tokenizer, tokenizer_of(s));
-  l.deployment = {s.name(), s.sha256 + " kv=f16", nullptr, quality::text_side(*l.tokenizer)};
-  BW_TRY(options, context_for(run, l.deployment.text));
+  l.deployment = {s.name(), fmt::format("{} kv={}", s.sha256, kernels::name(s.kv_type)), nullptr,
+                  quality::text_side(*l.tokenizer)};
+  BW_TRY(options, context_for(run, s, l.deployment.text));
   return l;
 }
 

@@ -20,7 +20,7 @@ struct Sweep {
   uint32_t round = 0;
 };
 
-speed::Load load_of(const scenario::Load& l, bool probe) {
+speed::Load load_of(const scenario::Load& l, bool probe, engine::KvType kv_type) {
   const uint32_t all = probe ? l.first_token_probes : l.requests;
   speed::Load load;
   load.n_streams = l.streams;
@@ -29,16 +29,18 @@ speed::Load load_of(const scenario::Load& l, bool probe) {
   load.n_requests = (all + l.rounds - 1) / l.rounds;
   load.n_ctx = l.context;
   load.n_threads = static_cast<int>(l.threads);
+  load.kv_type = kv_type;
   return load;
 }
 
 std::string key_of(const Run& run, const Subject& s, const Sweep& sweep) {
-  const speed::Load l = load_of(run.in.scenario.load, sweep.probe);
+  const speed::Load l = load_of(run.in.scenario.load, sweep.probe, s.kv_type);
   const char* isa = std::getenv("BITWORTH_ISA");
-  return "speed/" + sha256_hex(fmt::format("{} {} {} {} {} {} {} {} {} {} {} {}", version, numerics, s.sha256,
-                                           run.judgement.host.cpu, isa ? isa : "",
-                                           run.judgement.host.n_threads, l.n_streams, l.prompt_tokens,
-                                           l.output_tokens, l.n_requests, l.n_ctx, sweep.round));
+  return "speed/" +
+         sha256_hex(fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {}", version, numerics, s.sha256,
+                                run.judgement.host.cpu, isa ? isa : "", run.judgement.host.n_threads,
+                                l.n_streams, l.prompt_tokens, l.output_tokens, l.n_requests, l.n_ctx,
+                                kernels::name(l.kv_type), sweep.round));
 }
 
 struct Rounds {
@@ -66,7 +68,8 @@ void guess_probe_seconds(Subject& s, const scenario::Load& l) {
   if (s.seconds_probe > 0 || l.first_token_probes == 0) return;
   const auto& r = s.speed->report;
   if (r.ttft_p50_ms.known() && r.load_s.known())
-    s.seconds_probe = r.load_s.value + 1 + r.ttft_p50_ms.value / 1000 * (load_of(l, true).n_requests + 1);
+    s.seconds_probe =
+        r.load_s.value + 1 + r.ttft_p50_ms.value / 1000 * (load_of(l, true, s.kv_type).n_requests + 1);
 }
 
 Status measure_one(Run& run, size_t index, const Sweep& sweep, Rounds& rounds) {
@@ -79,7 +82,7 @@ Status measure_one(Run& run, size_t index, const Sweep& sweep, Rounds& rounds) {
     ++run.n_reused;
     return {};
   }
-  const speed::Load load = load_of(run.in.scenario.load, sweep.probe);
+  const speed::Load load = load_of(run.in.scenario.load, sweep.probe, s.kv_type);
   const std::string what = fmt::format("{}, {} {} of {}", s.name(), sweep.probe ? "first tokens" : "round",
                                        sweep.round + 1, run.in.scenario.load.rounds);
   const auto told = [&](const std::string& doing, double share) {
@@ -131,7 +134,7 @@ Figure ratio_of_tail(const Figure& p99, const Figure& p50) {
 Status pool_rounds(Run& run, Subject& s, const Rounds& rounds) {
   if (rounds.main.empty()) return {};
   BW_TRY(const speed::Pooled pooled,
-         speed::pool(rounds.main, rounds.probe, load_of(run.in.scenario.load, false)));
+         speed::pool(rounds.main, rounds.probe, load_of(run.in.scenario.load, false, s.kv_type)));
   s.speed->report = pooled.speed;
   s.speed->digests_differing = pooled.digests_differing;
   s.speed->e2e_p99_over_p50 = ratio_of_tail(pooled.speed.e2e_p99_ms, pooled.speed.e2e_p50_ms);

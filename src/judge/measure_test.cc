@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "judge/costs.h"
 #include "judge/run.h"
@@ -183,6 +184,25 @@ TEST_F(Measuring, another_load_or_file_is_measured_again) {
   third.subjects[1].sha256 = "other";
   ASSERT_TRUE(measure(third));
   EXPECT_EQ(calls.size(), 2 * n + 4) << "a: two rounds and two of probes";
+}
+
+TEST_F(Measuring, each_file_runs_with_its_own_type_of_cache_and_another_type_is_another_measurement) {
+  std::map<std::string, std::set<engine::KvType>> seen;
+  const auto measured = services.measure;
+  services.measure = [&](const std::string& path, const speed::Load& load, const speed::Progress& told) {
+    seen[path].insert(load.kv_type);
+    return measured(path, load, told);
+  };
+  judge::Run first = run();
+  ASSERT_TRUE(measure(first));
+  const size_t n = calls.size();
+  judge::Run second = run();
+  second.subjects[1].kv_type = engine::KvType::q8;
+  ASSERT_TRUE(measure(second));
+  EXPECT_EQ(calls.size(), n + 4) << "a alone: two rounds and two of probes";
+  EXPECT_EQ(seen["ref"], std::set{engine::KvType::f16});
+  EXPECT_EQ(seen["b"], std::set{engine::KvType::f16});
+  EXPECT_EQ(seen["a"], (std::set{engine::KvType::f16, engine::KvType::q8}));
 }
 
 TEST_F(Measuring, one_file_that_cannot_be_measured_does_not_stop_the_others) {

@@ -23,8 +23,9 @@ struct Inputs {
   scenario::Scenario scenario;
   std::optional<CandidateInput> reference;
   std::vector<CandidateInput> candidates;
-  std::optional<double> budget_s;   // instead of the scenario's
-  std::optional<uint32_t> n_items;  // instead of the scenario's, a suite
+  std::optional<double> budget_s;         // instead of the scenario's
+  std::optional<uint32_t> n_items;        // instead of the scenario's, a suite
+  std::optional<engine::KvType> kv_type;  // instead of the scenario's, of the candidates
   bool require_resolution = false;  // give up before a model is loaded if the items cannot resolve the margin
   // The command that was given, quoted for a shell, without --items, --budget and --resume: hints that go on
   // from here are made from it. Empty: "the same command".

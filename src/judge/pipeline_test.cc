@@ -128,6 +128,54 @@ TEST(Pipeline, a_model_against_itself_changes_nothing_and_an_interruption_loses_
   EXPECT_EQ(again->candidates[0].degradation.cases.size(), 8u);
 }
 
+// Half the bytes a cached value needs: 64 values in q8 are 64 bytes and a scale of 4, in f16 128.
+TEST(Pipeline, the_type_of_cache_reaches_plan_measurement_answers_and_hints_of_candidates_alone) {
+  const std::string model = cache_dir() + "/models/smollm2-135m.gguf";
+  if (!std::filesystem::exists(model)) GTEST_SKIP() << model << " is missing: ./dev model smollm2";
+  setenv("BITWORTH_DATA", BITWORTH_SOURCE_DIR "/data", 1);
+  Inputs in;
+  auto scenario = scenario::load("laptop");
+  ASSERT_TRUE(scenario) << scenario.error().what;
+  in.scenario = *scenario;
+  in.scenario.load.kv = engine::KvType::q8;
+  in.n_items = 2;
+  in.budget_s = 600;
+  in.reference = CandidateInput{model, "", Role::candidate};
+  in.candidates = {{model, "itself", Role::candidate}};
+  Counting store;
+  Services services;
+  services.store = &store;
+  std::map<engine::KvType, int> n_measured;
+  services.measure = [&](const std::string& path, const speed::Load& load, const speed::Progress& told) {
+    ++n_measured[load.kv_type];
+    return measured_by_fake(path, load, told);
+  };
+  auto j = judge(in, services);
+  ASSERT_TRUE(j) << j.error().what;
+  const Candidate& c = j->candidates.at(0);
+  EXPECT_EQ(j->reference->kv_type, engine::KvType::f16);
+  EXPECT_EQ(c.kv_type, engine::KvType::q8);
+  EXPECT_EQ(n_measured[engine::KvType::f16], 2);
+  EXPECT_EQ(n_measured[engine::KvType::q8], 4);
+  EXPECT_NEAR(c.memory.report.kv.value / j->reference->memory.report.kv.value, 68.0 / 128, 0.01);
+  ASSERT_TRUE(c.degradation.divergence) << c.degradation.divergence_unknown;
+  EXPECT_GT(c.degradation.divergence->kld_mean.value, 0) << "the noise of the cache itself";
+  EXPECT_NE(c.run_without_bitworth.at(0).text.find("--cache-type-k q8_0"), std::string::npos);
+  std::string limits;
+  for (const std::string& s : j->limits_of_this_run) limits += s + "\n";
+  EXPECT_NE(limits.find("byte for byte; only the KV cache differs"), std::string::npos) << limits;
+
+  // The command line's word counts before the scenario's, and f16 takes nothing of what q8 saved but the
+  // reference's.
+  in.kv_type = engine::KvType::f16;
+  n_measured.clear();
+  j = judge(in, services);
+  ASSERT_TRUE(j) << j.error().what;
+  EXPECT_EQ(j->candidates[0].kv_type, engine::KvType::f16);
+  EXPECT_EQ(j->candidates[0].degradation.divergence->kld_mean.value, 0);
+  EXPECT_EQ(n_measured[engine::KvType::q8], 0);
+}
+
 TEST(Pipeline, refuses_early_what_cannot_be_judged) {
   setenv("BITWORTH_DATA", BITWORTH_SOURCE_DIR "/data", 1);
   Counting store;

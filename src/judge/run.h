@@ -31,6 +31,9 @@ struct Subject {
   Candidate* candidate = nullptr;  // not for the reference
   bool is_control() const { return input.role == Role::control; }
   const std::string& name() const { return input.name; }
+  // The reference is the file at its best. A candidate is judged as it will be run, so what its cache loses
+  // is part of what it loses.
+  engine::KvType kv_type = engine::KvType::f16;
 };
 
 struct TaskRun {

@@ -15,7 +15,8 @@ Result<MemoryReport> plan(const gguf::File& file, const engine::ContextOptions& 
   };
   MemoryReport r;
   r.weights = bytes(p.weights, "packed weights, by the Plan op");
-  r.kv = bytes(p.kv, fmt::format("KV cache of {} sequence(s) of {} positions", options.n_seq, options.n_ctx));
+  r.kv = bytes(p.kv, fmt::format("KV cache of {} sequence(s) of {} positions, {}", options.n_seq,
+                                 options.n_ctx, kernels::name(options.kv_type)));
   r.work = bytes(p.work + p.tables, "buffers of a pass and tables, by the Plan op");
   r.program = bytes(program, "code, libraries, stacks and the file's header");
   r.planned = bytes(p.total() + program, "weights + KV + work + program");

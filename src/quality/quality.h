@@ -47,9 +47,9 @@ struct CaseResult {  // one item under one deployment
   std::string detail;     // why not accepted, or what is wrong; empty if true
   uint32_t n_output_tokens = 0;
   std::vector<text::Token> tokens;  // of the output; a draft for whoever is compared
-  text::Token after = -1;           // the prompt's last token, which `output` goes on after
   uint32_t n_draft_accepted = 0;
-  double seconds = 0;  // from the end of the case before it, in the same batch
+  double seconds = 0;      // from the end of the case before it, in the same batch
+  text::Token after = -1;  // the prompt's last token, which `output` goes on after
 };
 
 struct CategoryReport {

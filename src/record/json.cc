@@ -93,7 +93,7 @@ Json scenario_json(const judge::Judgement& all) {
 
 Json reference_json(const std::optional<judge::Reference>& r) {
   if (!r) return nullptr;
-  Json j{{"name", r->name}, {"path", r->path}, {"sha256", r->sha256}};
+  Json j{{"name", r->name}, {"path", r->path}, {"sha256", r->sha256}, {"kv_type", kernels::name(r->kv_type)}};
   j["bits_per_weight"] = json_of(r->format.bits_per_weight);
   j["file_bytes"] = json_of(measured(static_cast<double>(r->format.file_bytes), "bytes"));
   j["figures"] = {{"memory", figures(judge::memory_figures(r->memory))},
@@ -154,6 +154,7 @@ Json candidate(const judge::Candidate& c, const cost::DeclaredCosts& costs) {
   Json j{{"name", c.name},
          {"path", c.path},
          {"sha256", c.sha256},
+         {"kv_type", kernels::name(c.kv_type)},
          {"role", c.role == judge::Role::control ? "control" : "candidate"}};
   j["smaller_than_reference"] = c.smaller_than_reference ? Json(*c.smaller_than_reference) : Json(nullptr);
   j["axes"] = axes(c);

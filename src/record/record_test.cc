@@ -109,6 +109,7 @@ judge::Judgement full() {
   c.cost->why = "because";
   judge::Candidate control = c;
   control.role = judge::Role::control;
+  control.kv_type = engine::KvType::q8;
   j.candidates.push_back(control);
   j.exit_code = 3;
   return j;
@@ -144,6 +145,8 @@ TEST(Record, the_schema_refuses_a_merged_score_a_missing_axis_and_a_figure_witho
   EXPECT_TRUE(refused([](json& x) { x["reference"]["bits_per_weight"]["birth"] = "unknown"; }));
   EXPECT_TRUE(refused([](json& x) { x["candidates"][1]["verdict"]["word"] = "worth it"; }));
   EXPECT_TRUE(refused([](json& x) { x["candidates"] = json::array(); }));
+  EXPECT_TRUE(refused([](json& x) { x["candidates"][0]["kv_type"] = "q4"; }));
+  EXPECT_TRUE(refused([](json& x) { x["reference"].erase("kv_type"); }));
   EXPECT_TRUE(refused([](json& x) { x["host"]["machine_secret"] = 1; }));
 }
 
@@ -155,6 +158,9 @@ TEST(Record, holds_what_was_found_word_for_word) {
   EXPECT_EQ(x["exit_code"], 3);
   EXPECT_EQ(x["candidates"][0]["verdict"]["word"], "not worth it");
   EXPECT_EQ(x["candidates"][0]["rule"]["state"], "fired");
+  EXPECT_EQ(x["reference"]["kv_type"], "f16");
+  EXPECT_EQ(x["candidates"][0]["kv_type"], "f16");
+  EXPECT_EQ(x["candidates"][1]["kv_type"], "q8");
   EXPECT_EQ(x["candidates"][0]["cases"][0]["output"], "\xef\xbf\xbd</script>\x01");
   EXPECT_EQ(x["candidates"][0]["categories"]["extraction"]["outcome"], "worse");
   EXPECT_TRUE(x["candidates"][0]["categories"]["extraction"]["figures"]["difference"]["high"].is_null())

@@ -24,7 +24,8 @@ Tone tone_of(const std::string& word) {
 }
 
 std::string name_of(const json& candidate) {
-  const std::string name = candidate.at("name");
+  std::string name = candidate.at("name");
+  if (const std::string kv = candidate.at("kv_type"); kv != "f16") name += ", KV cache " + kv;
   return candidate.at("role") == "control" ? name + " (control)" : name;
 }
 
@@ -176,8 +177,9 @@ void flips(Document& d, const json& c, const json& reference) {
 
 void detail(Document& d, const json& c, const json& reference) {
   d.blocks.push_back(Heading{2, name_of(c)});
-  d.blocks.push_back(Paragraph{
-      fmt::format("{}  SHA-256 {}", c.at("path").get<std::string>(), c.at("sha256").get<std::string>())});
+  d.blocks.push_back(
+      Paragraph{fmt::format("{}  SHA-256 {}, KV cache {}", c.at("path").get<std::string>(),
+                            c.at("sha256").get<std::string>(), c.at("kv_type").get<std::string>())});
   const json& axes = c.at("axes");
   const json& format = axes.at("format");
   d.blocks.push_back(Heading{3, "Format: " + format.at("state").get<std::string>()});
@@ -243,8 +245,8 @@ Document build(const json& j, const record::Check& check) {
   std::string intro;
   if (!j.at("reference").is_null()) {
     const json& r = j["reference"];
-    intro += fmt::format("Reference: {}, {} a weight.", r.at("name").get<std::string>(),
-                         show_short(read(r.at("bits_per_weight"))));
+    intro += fmt::format("Reference: {}, {} a weight, KV cache {}.", r.at("name").get<std::string>(),
+                         show_short(read(r.at("bits_per_weight"))), r.at("kv_type").get<std::string>());
   } else {
     intro += "No reference: degradation is unknown.";
   }

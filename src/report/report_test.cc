@@ -116,6 +116,17 @@ TEST(Report, warns_of_items_that_say_little_and_explains_a_controls_finding_and_
   EXPECT_NE(page.find("bitworth judge --scenario laptop --reference good.gguf"), std::string::npos);
 }
 
+TEST(Report, a_cache_other_than_f16_stands_beside_the_candidates_name) {
+  json j = json::parse(example());
+  EXPECT_EQ(report::text(*report::document(j.dump()), {}).find("q4_0, KV cache"), std::string::npos);
+  j["candidates"][0]["kv_type"] = "q8";
+  const auto d = report::document(j.dump());
+  ASSERT_TRUE(d) << d.error().what;
+  for (const std::string& shown : {report::text(*d, {}), report::html(*d)})
+    EXPECT_NE(shown.find("q4_0, KV cache q8"), std::string::npos);
+  EXPECT_NE(report::text(*d, {}).find("KV cache f16"), std::string::npos) << "the reference's";
+}
+
 TEST(Report, a_record_of_another_schema_or_with_a_missing_key_is_refused) {
   EXPECT_FALSE(report::document("{"));
   EXPECT_FALSE(report::document(R"({"schema": "other/1"})"));

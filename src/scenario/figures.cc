@@ -108,6 +108,7 @@ std::vector<Setting> settings(const Scenario& s) {
   num("load.rounds", s.load.rounds, "rounds");
   num("load.first_token_probes", s.load.first_token_probes, "requests");
   num("load.threads", s.load.threads, "threads");
+  text("load.kv", std::string(kernels::name(s.load.kv)));
   for (const Task& t : s.tasks) {
     text("tasks." + t.category + ".suite", t.suite);
     num("tasks." + t.category + ".items", t.items, "items");

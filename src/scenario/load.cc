@@ -121,6 +121,19 @@ class Reader {
       return {};
     };
   }
+  Handler kv_type(kernels::KvType& into) {
+    return [this, &into](const toml::node& node, const std::string& key) -> Status {
+      std::string names;
+      for (const kernels::KvType t : kernels::kv_types) {
+        if (const auto* v = node.as_string(); v && v->get() == kernels::name(t)) {
+          into = t;
+          return {};
+        }
+        names += fmt::format("{}\"{}\"", names.empty() ? "" : " or ", kernels::name(t));
+      }
+      return wrong(node, key, names);
+    };
+  }
   // A number in `unit`, bare or with a suffix in quotes; least <= value <= most, finite.
   Result<double> value(const toml::node& node, const std::string& key, std::string_view unit, double least,
                        double most) const {
@@ -280,7 +293,8 @@ Status Reader::read(const toml::table& root) {
                        {"requests", whole(l.requests, 1, 100000)},
                        {"rounds", whole(l.rounds, 1, 100)},
                        {"first_token_probes", whole(l.first_token_probes, 0, 100000)},
-                       {"threads", whole(l.threads, 0, 1024)}})},
+                       {"threads", whole(l.threads, 0, 1024)},
+                       {"kv", kv_type(l.kv)}})},
       {"format", criteria(Axis::format)},
       {"memory", criteria(Axis::memory)},
       {"speed", criteria(Axis::speed)},

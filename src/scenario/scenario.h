@@ -12,6 +12,7 @@
 
 #include "base/figure.h"
 #include "base/result.h"
+#include "kernels/attend.h"
 
 namespace bw::scenario {
 
@@ -52,6 +53,7 @@ struct Load {
   uint32_t rounds = 2;              // candidates are measured A B A B: this many times each
   uint32_t first_token_probes = 0;  // further requests of one output token, for the time to first token alone
   uint32_t threads = 0;             // 0: every processor
+  kernels::KvType kv = kernels::KvType::f16;  // of a candidate's KV cache; the reference's is f16
 };
 
 struct Task {

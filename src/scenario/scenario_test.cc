@@ -59,6 +59,7 @@ TEST_F(Scenarios, a_whole_file_is_read_with_units_and_knows_what_the_user_set) {
   ASSERT_TRUE(r) << r.error().what;
   const Scenario& s = *r;
   EXPECT_EQ(s.load.streams, 2u);
+  EXPECT_EQ(s.load.kv, kernels::KvType::f16);
   ASSERT_NE(criterion(s, "peak"), nullptr);
   EXPECT_EQ(criterion(s, "peak")->value, 1.5 * 1024 * 1024 * 1024);
   EXPECT_EQ(criterion(s, "ttft_p95_ms")->value, 2000);
@@ -72,6 +73,20 @@ TEST_F(Scenarios, a_whole_file_is_read_with_units_and_knows_what_the_user_set) {
   EXPECT_EQ(s.declared_figure("rule.max_moved_share", 0.05, "share").reason, "default, not yours");
   EXPECT_EQ(s.declared_figure("load.streams", 2, "streams").reason, "");
   EXPECT_EQ(s.toml, kGood);
+}
+
+TEST_F(Scenarios, a_type_of_cache_is_a_setting_of_the_load) {
+  auto r = parse(replaced("streams = 2", "streams = 2\nkv = \"q8\""), "mine.toml", false);
+  ASSERT_TRUE(r) << r.error().what;
+  EXPECT_EQ(r->load.kv, kernels::KvType::q8);
+  size_t n = 0;
+  for (const Setting& x : settings(*r))
+    if (x.key == "load.kv") {
+      ++n;
+      EXPECT_EQ(x.text, "q8");
+      EXPECT_FALSE(x.is_default);
+    }
+  EXPECT_EQ(n, 1u);
 }
 
 TEST_F(Scenarios, every_setting_says_whether_anybody_declared_it) {
@@ -106,6 +121,10 @@ TEST_F(Scenarios, what_is_wrong_is_named_with_line_and_column) {
       {replaced("streams = 2", "streams = -1"), "t.toml:3:11:", "found the whole number -1"},
       {replaced("streams = 2", "streams = 0"), "t.toml:3:11:", "from 1"},
       {replaced("streams = 2", "streams = \"2\""), "t.toml:3:11:", "found the text \"2\""},
+      {replaced("streams = 2", "streams = 2\nkv = \"q4\""),
+       "t.toml:4:6:", "load.kv: expected \"f16\" or \"q8\", found the text \"q4\""},
+      {replaced("streams = 2", "streams = 2\nkv = 8"),
+       "t.toml:4:6:", "load.kv: expected \"f16\" or \"q8\", found the whole number 8"},
       {replaced("streams = 2", "steams = 2"),
        "t.toml:3:1:", "load.steams: unknown key; the nearest known one is streams"},
       {replaced("[load]", "[laod]"), "t.toml:2:2:", "laod: unknown key; the nearest known one is load"},

@@ -65,6 +65,7 @@ Result<ChildAnswer> measure_here(const ChildRequest& request) {
   engine::ContextOptions options;
   options.n_ctx = load.n_ctx;
   options.n_seq = load.n_streams;
+  options.kv_type = load.kv_type;
   BW_TRY(std::unique_ptr<engine::Context> context, engine::make_context(model, options));
   answer.around.load_s = static_cast<double>(monotonic_ns() - request.spawned_ns) * 1e-9;
   answer.isa = model->isa();

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 ChildRequest a_request() {
   ChildRequest r;
   r.model = "/models/ü \"quoted\".gguf";
-  r.load = {2, 100, 20, 5, 512, 3};
+  r.load = {2, 100, 20, 5, 512, 3, engine::KvType::q8};
   r.spawned_ns = 123456789012345;
   r.progress_fd = 3;
   return r;
@@ -51,6 +51,7 @@ TEST(Wire, a_request_survives_the_way) {
   EXPECT_EQ(back->load.n_requests, 5u);
   EXPECT_EQ(back->load.n_ctx, 512u);
   EXPECT_EQ(back->load.n_threads, 3);
+  EXPECT_EQ(back->load.kv_type, engine::KvType::q8);
   EXPECT_EQ(back->spawned_ns, r.spawned_ns);
   EXPECT_EQ(back->progress_fd, 3);
 }
@@ -62,6 +63,10 @@ TEST(Wire, a_request_out_of_range_is_refused_naming_the_field) {
   r = a_request();
   r.load.n_ctx = 119;
   EXPECT_NE(child_request(to_json(r)).error().what.find("do not fit into a context of 119"),
+            std::string::npos);
+  std::string other = to_json(a_request());
+  other.replace(other.find("\"q8\""), 4, "\"q4\"");
+  EXPECT_NE(child_request(other).error().what.find("kv_type: expected f16 or q8, found \"q4\""),
             std::string::npos);
   EXPECT_FALSE(child_request("[]"));
   EXPECT_FALSE(child_request("{\"model\": 3}"));

@@ -22,6 +22,7 @@ struct Load {
   uint32_t n_requests = 8;  // in all, measured (after one warm-up request)
   uint32_t n_ctx = 2048;
   int n_threads = 0;
+  engine::KvType kv_type = engine::KvType::f16;
 };
 
 struct SpeedReport {

@@ -23,6 +23,15 @@ Result<uint64_t> uint_in(const json& j, const char* key, uint64_t low, uint64_t 
   return v;
 }
 
+Result<engine::KvType> kv_type_in(const json& j) {
+  const auto it = j.find("kv_type");
+  if (it != j.end() && it->is_string())
+    for (const engine::KvType t : kernels::kv_types)
+      if (it->get<std::string>() == kernels::name(t)) return t;
+  return bad_input(fmt::format("child-measure: kv_type: expected f16 or q8, found {}",
+                               it == j.end() ? "nothing" : it->dump()));
+}
+
 Error unreadable(const std::string& why) {
   return failed("the measuring process answered something unreadable: " + why,
                 "run the same command again; if it repeats, report it with this message");
@@ -44,6 +53,7 @@ std::string to_json(const ChildRequest& r) {
               {"n_requests", r.load.n_requests},
               {"n_ctx", r.load.n_ctx},
               {"n_threads", r.load.n_threads},
+              {"kv_type", kernels::name(r.load.kv_type)},
               {"spawned_ns", r.spawned_ns},
               {"progress_fd", r.progress_fd}}
       .dump();
@@ -62,13 +72,19 @@ Result<ChildRequest> child_request(const std::string& text) {
   BW_TRY(const uint64_t requests, uint_in(j, "n_requests", 1, most_requests));
   BW_TRY(const uint64_t n_ctx, uint_in(j, "n_ctx", 1, most_tokens));
   BW_TRY(const uint64_t threads, uint_in(j, "n_threads", 0, most_threads));
+  BW_TRY(const engine::KvType kv_type, kv_type_in(j));
   BW_TRY(r.spawned_ns, uint_in(j, "spawned_ns", 0, ~uint64_t{0}));
   if (prompt + output > n_ctx)
     return bad_input(fmt::format("load: {} prompt and {} output tokens do not fit into a context of {}",
                                  prompt, output, n_ctx),
                      "raise the scenario's context or shorten its requests");
-  r.load = {static_cast<uint32_t>(streams),  static_cast<uint32_t>(prompt), static_cast<uint32_t>(output),
-            static_cast<uint32_t>(requests), static_cast<uint32_t>(n_ctx),  static_cast<int>(threads)};
+  r.load = {static_cast<uint32_t>(streams),
+            static_cast<uint32_t>(prompt),
+            static_cast<uint32_t>(output),
+            static_cast<uint32_t>(requests),
+            static_cast<uint32_t>(n_ctx),
+            static_cast<int>(threads),
+            kv_type};
   r.progress_fd = j.value("progress_fd", -1);
   return r;
 }

@@ -21,7 +21,7 @@ for model in MODELS:
             [BITWORTH, "plan", path, "--ctx", str(n_ctx), "--seqs", "1", "--threads", "2", "--json"]))
         # A prompt that fills the context, so that every page of the cache is touched.
         request = {"model": path, "n_streams": 1, "prompt_tokens": n_ctx - 8, "output_tokens": 8, "n_requests": 1,
-                   "n_ctx": n_ctx, "n_threads": 2, "spawned_ns": 0}
+                   "n_ctx": n_ctx, "n_threads": 2, "kv_type": "f16", "spawned_ns": 0}
         answer = json.loads(subprocess.run([BITWORTH, "child-measure"], input=json.dumps(request).encode(),
                                            stdout=subprocess.PIPE, check=True).stdout)
         planned, peak = plan["planned"]["value"], answer["peak_bytes"]
