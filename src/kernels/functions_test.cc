@@ -1,4 +1,4 @@
-// Everything in a table but products and attention, bit for bit against BN1 written out naively here with
+// Everything in a table but products and attention, bit for bit against BN1 written out naively with
 // std::fma.
 #include <gtest/gtest.h>
 
@@ -11,18 +11,6 @@
 
 namespace bw::kernels::testing {
 namespace {
-
-float bn1_exp(float x) {
-  if (x < -87.25f) return 0;
-  x = x > 88 ? 88 : x;
-  const float n = std::fma(x, 0x1.715476p+0f, 12582912.0f) - 12582912.0f;
-  float r = std::fma(n, -0x1.62e4p-1f, x);
-  r = std::fma(n, -0x1.7f7d1cp-20f, r);
-  float p = 0x1.6d113cp-10f;
-  const float c[] = {0x1.120ba2p-7f, 0x1.55551ap-5f, 0x1.5554dcp-3f, 0x1p-1f, 1, 1};
-  for (const float k : c) p = std::fma(p, r, k);
-  return std::ldexp(p, int(n));
-}
 
 TEST(Exp, every_table_equals_the_polynomial_over_a_stride_of_all_floats) {
   std::vector<float> x;
@@ -114,17 +102,14 @@ TEST(Glu, every_table_gives_silu_and_gelu_times_up_bit_for_bit) {
   Random rng;
   for (uint64_t u = 0; u < (uint64_t(1) << 32); u += 65537) {
     const float f = std::bit_cast<float>(uint32_t(u));
-    if (std::fabs(f) > 1e18f || std::isnan(f))
-      continue;  // gelu's cube would overflow to inf - inf, a NaN of any bits
-    gate.push_back(f);
+    if (!std::isnan(f)) gate.push_back(f);  // a NaN keeps no particular bits
   }
   for (float f = -100; f < 100; f += 0.0625f) gate.push_back(f);
   for (size_t i = 0; i < gate.size(); ++i) up.push_back(rng.unit());
   for (const Glu act : {Glu::silu, Glu::gelu}) {
     std::vector<float> want;
     for (size_t i = 0; i < gate.size(); ++i) {
-      const float x = gate[i], u = 0x1.988454p-1f * std::fma(0x1.6e4e26p-5f * (x * x), x, x);
-      want.push_back(x / (1.0f + bn1_exp(act == Glu::silu ? -x : -(u + u))) * up[i]);
+      want.push_back(bn1_glu(act, gate[i]) * up[i]);
     }
     for (const Table* table : runnable_tables()) {
       for (const size_t n : {gate.size(), gate.size() - 7, size_t(3)}) {

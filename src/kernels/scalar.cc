@@ -94,16 +94,18 @@ void rope(float* x, const float* cos, const float* sin, uint32_t n_rot, bool neo
 
 }  // namespace
 
+// The integer nearest to x log2(e) stands in the low bits of `shifted`, whose other bits the shift to the
+// exponent drops: a NaN gate is never converted to an integer.
 float exp_bn1(float x) {
   if (x < -87.25f) return 0;
   if (x > 88.0f) x = 88.0f;
-  const float n = fma_exact(x, 0x1.715476p+0f, 12582912.0f) - 12582912.0f;
+  const float shifted = fma_exact(x, 0x1.715476p+0f, 12582912.0f), n = shifted - 12582912.0f;
   float r = fma_exact(n, -0x1.62e4p-1f, x);
   r = fma_exact(n, -0x1.7f7d1cp-20f, r);
   float p = 0x1.6d113cp-10f;
   for (const float c : {0x1.120ba2p-7f, 0x1.55551ap-5f, 0x1.5554dcp-3f, 0x1p-1f, 1.0f, 1.0f})
     p = fma_exact(p, r, c);
-  return std::bit_cast<float>(std::bit_cast<uint32_t>(p) + (uint32_t(int32_t(n)) << 23));
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(p) + (std::bit_cast<uint32_t>(shifted) << 23));
 }
 
 float tree32(float* lane) {

@@ -1,6 +1,6 @@
-// What the tests of the kernels share: adversarial data from a fixed generator, and BN1's products and
-// activations written naively on the file's own blocks (std::fma, no packing). The oracle knows nothing of
-// panels or tables; the integers of a block are quant's, whose vectors come from gguf-py.
+// What the tests of the kernels share: adversarial data from a fixed generator, and BN1's products,
+// activations and functions written naively on the file's own blocks (std::fma, no packing). The oracle knows
+// nothing of panels or tables; the integers of a block are quant's, whose vectors come from gguf-py.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -41,6 +41,10 @@ std::vector<std::byte> weights(quant::Type type, uint32_t n_rows, uint32_t k, Ra
 // n rows of k values: blocks of zeros, with amax just under and at 2^-100, of one magnitude (so q = +-127),
 // of wide range.
 std::vector<float> inputs(uint32_t n, uint32_t k, Random& rng);
+
+// BN1 section 5, x not a NaN.
+float bn1_exp(float x);
+float bn1_glu(Glu act, float x);
 
 struct Quantised {
   std::vector<int8_t> q;

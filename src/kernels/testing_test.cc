@@ -221,6 +221,24 @@ std::vector<float> product(Type type, const std::vector<std::byte>& rows, uint32
   return y;
 }
 
+float bn1_exp(float x) {
+  if (x < -87.25f) return 0;
+  x = x > 88 ? 88 : x;
+  const float n = std::fma(x, 0x1.715476p+0f, 12582912.0f) - 12582912.0f;
+  float r = std::fma(n, -0x1.62e4p-1f, x);
+  r = std::fma(n, -0x1.7f7d1cp-20f, r);
+  float p = 0x1.6d113cp-10f;
+  const float c[] = {0x1.120ba2p-7f, 0x1.55551ap-5f, 0x1.5554dcp-3f, 0x1p-1f, 1, 1};
+  for (const float k : c) p = std::fma(p, r, k);
+  return std::ldexp(p, int(n));
+}
+
+float bn1_glu(Glu act, float x) {
+  if (act == Glu::silu) return x / (1.0f + bn1_exp(-x));
+  const float u = 0x1.988454p-1f * std::fma(0x1.6e4e26p-5f * (x * x), x, x);
+  return x / (1.0f + bn1_exp(-(u + u)));
+}
+
 PackedRows pack(Type type, const std::vector<std::byte>& rows, uint32_t n_out, uint32_t k) {
   PackedRows p;
   p.packed = {type, n_out, k, nullptr};
