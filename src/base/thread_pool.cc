@@ -132,8 +132,8 @@ bool WorkShares::take(int thread, Range& run) {
     Share& s = shares_[(static_cast<size_t>(thread) + i) % shares_.size()];
     uint64_t at = s.next.load(std::memory_order_relaxed);
     while (at < s.end) {
-      const uint64_t quarter = (s.end - at) / 4 / grain_ * grain_;
-      const uint64_t to = std::min(s.end, at + std::max(quarter, grain_));
+      const uint64_t half = (s.end - at) / 2 / grain_ * grain_;
+      const uint64_t to = std::min(s.end, at + std::max(half, grain_));
       if (s.next.compare_exchange_weak(at, to, std::memory_order_relaxed)) {
         run = {at, to};
         return true;
