@@ -109,6 +109,36 @@ TEST(Engine, gives_every_golden_digest_on_every_table_with_any_threads_and_batch
   }
 }
 
+// Who gets which share of the work, and when a thread is put aside, differs from run to run; more so the more
+// threads there are than processors. The prompt comes in calls of random lengths.
+TEST(Engine, gives_the_golden_digests_on_many_more_threads_than_processors_and_in_calls_of_any_length) {
+  uint32_t state = 12345;
+  for (const std::string name : {"rand-Q4_K_S", "baby-Q5_1"}) {
+    const gguf::File file = open(tiny + name + ".gguf");
+    const std::vector<Token> tokens = tokens_of(name);
+    for (const auto& [threads, batch] : {std::pair{7, 512u}, {16, 64u}, {64, 256u}}) {
+      const auto m = load(file, "", threads);
+      for (const engine::KvType kv : kernels::kv_types) {
+        ContextOptions o = options(batch);
+        o.kv_type = kv;
+        auto c = context(m, o);
+        const int s = sequence(*c);
+        Gather g;
+        for (size_t from = 0; from < tokens.size();) {
+          state = state * 1664525 + 1013904223;
+          const size_t to = std::min(tokens.size(), from + 1 + (state >> 16) % 150);
+          ASSERT_TRUE(c->forward(
+              rows_of(s, {tokens.begin() + ptrdiff_t(from), tokens.begin() + ptrdiff_t(to)}), g.logits()));
+          from = to;
+        }
+        EXPECT_EQ(g.take().at("logits"),
+                  engine::vectors::digests(tiny + "digests.txt", name, kv).at("logits"))
+            << name << ", " << threads << " threads, batch " << batch << ", " << kernels::name(kv);
+      }
+    }
+  }
+}
+
 class EngineReal : public testing::TestWithParam<std::pair<const char*, const char*>> {};
 TEST_P(EngineReal, gives_the_golden_digests_on_every_fast_table) {
   const auto [name, path] = GetParam();
