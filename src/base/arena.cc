@@ -3,15 +3,24 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+
+#include "base/thread_pool.h"
 
 namespace bw {
 namespace {
 constexpr uint64_t huge_page = uint64_t{2} << 20;
+
+void touch(std::byte* data, uint64_t n_bytes) {
+  for (uint64_t at = 0; at < n_bytes; at += 4096)
+    *reinterpret_cast<volatile std::byte*>(data + at) = std::byte{0};
 }
 
-Result<Arena> Arena::make(const char* what, uint64_t n_bytes) {
+}  // namespace
+
+Result<Arena> Arena::make(const char* what, uint64_t n_bytes, ThreadPool* pool) {
   Arena a;
   if (n_bytes == 0) return a;
   const uint64_t size = rounded(n_bytes);
@@ -31,8 +40,16 @@ Result<Arena> Arena::make(const char* what, uint64_t n_bytes) {
   a.data_ = start + skip;
   a.size_ = size;
   ::madvise(a.data_, size, MADV_HUGEPAGE);  // a wish: without it the bytes are the same, only slower
-  for (uint64_t at = 0; at < size; at += 4096)
-    *reinterpret_cast<volatile std::byte*>(a.data_ + at) = std::byte{0};
+  if (!pool) {
+    touch(a.data_, size);
+    return a;
+  }
+  const uint64_t n_pages = (size + huge_page - 1) / huge_page;
+  pool->run([&](int thread) {
+    const Range r = share(n_pages, thread, pool->size());
+    if (r.begin < r.end)
+      touch(a.data_ + r.begin * huge_page, std::min(r.end * huge_page, size) - r.begin * huge_page);
+  });
   return a;
 }
 

@@ -10,11 +10,15 @@
 
 namespace bw {
 
+class ThreadPool;
+
 class Arena {
  public:
   Arena() = default;
-  // Error (failed) where the system has not that much address space. `what` names the use: "weights".
-  static Result<Arena> make(const char* what, uint64_t n_bytes);
+  // Error (failed) where the system has not that much address space. `what` names the use: "weights". The
+  // kernel zeroes a page when it is touched, which takes as long as reading a cached file: with `pool` its
+  // threads share that.
+  static Result<Arena> make(const char* what, uint64_t n_bytes, ThreadPool* pool = nullptr);
   Arena(Arena&& o) noexcept : data_(std::exchange(o.data_, nullptr)), size_(std::exchange(o.size_, 0)) {}
   Arena& operator=(Arena&& o) noexcept {
     std::swap(data_, o.data_);

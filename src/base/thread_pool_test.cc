@@ -2,6 +2,7 @@
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <atomic>
 #include <vector>
@@ -116,6 +117,25 @@ TEST(Arena, is_aligned_zeroed_and_an_impossible_size_is_an_error) {
   auto big = Arena::make("test", uint64_t{1} << 62);
   ASSERT_FALSE(big);
   EXPECT_NE(big.error().what.find("test"), std::string::npos);
+}
+
+TEST(Arena, is_resident_to_its_last_page_whoever_touched_it) {
+  for (const int n_threads : {0, 1, 3, 5}) {
+    for (const uint64_t bytes : {uint64_t{4096}, uint64_t{2} << 20, (uint64_t{9} << 20) + 4097}) {
+      std::unique_ptr<ThreadPool> pool;
+      if (n_threads > 0) {
+        auto made = ThreadPool::make(n_threads);
+        ASSERT_TRUE(made) << made.error().what;
+        pool = std::move(*made);
+      }
+      const auto a = Arena::make("test", bytes, pool.get());
+      ASSERT_TRUE(a) << a.error().what;
+      std::vector<unsigned char> resident(a->size() / 4096);
+      ASSERT_EQ(::mincore(a->data(), a->size(), resident.data()), 0);
+      for (size_t i = 0; i < resident.size(); ++i)
+        ASSERT_EQ(resident[i] & 1, 1) << "page " << i << " of " << bytes << ", " << n_threads << " threads";
+    }
+  }
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ Result<std::shared_ptr<Model>> load(const gguf::File& file, const LoadOptions& o
   BW_TRY(std::unique_ptr<ThreadPool> pool, ThreadPool::make(options.n_threads));
   Layout layout = lay_out(spec, tensors);
   auto m = std::make_shared<PackedModel>(std::move(spec), std::move(layout), table, std::move(pool));
-  BW_TRY(m->arena, Arena::make("weights", m->layout.weight_bytes));
+  BW_TRY(m->arena, Arena::make("weights", m->layout.weight_bytes, m->pool.get()));
   BW_CHECK(load_all(file, *m, options));
   m->weights = in_arena(tensors, m->layout, m->arena.data());
   return std::shared_ptr<Model>(std::move(m));
