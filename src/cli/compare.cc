@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/model_session.h"
 #include "cli/usage.h"
+#include "memory/memory.h"
 #include "quality/divergence.h"
 #include "tasks/suite.h"
 
@@ -34,13 +35,14 @@ struct Loaded {
 Result<Loaded> load(const Shared& shared, const std::string& name, engine::KvType kv, const Options& o) {
   BW_TRY(auto opened, open_readable(name));
   auto& [file, tokenizer] = opened;
-  engine::LoadOptions options;
-  options.n_threads = o.threads;
-  BW_TRY(std::shared_ptr<engine::Model> model, load_with_progress(shared, file, options));
   engine::ContextOptions context_options;
   context_options.n_ctx = o.chunk;
   context_options.kv_type = kv;
   context_options.n_logits = quality::DivergenceOptions{}.n_rows;
+  BW_CHECK(memory::fits(file, context_options, o.threads));
+  engine::LoadOptions options;
+  options.n_threads = o.threads;
+  BW_TRY(std::shared_ptr<engine::Model> model, load_with_progress(shared, file, options));
   BW_TRY(std::unique_ptr<engine::Context> context, engine::make_context(model, context_options));
   return Loaded{file.path, std::move(tokenizer), std::move(model), std::move(context)};
 }

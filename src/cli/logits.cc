@@ -15,6 +15,7 @@
 #include "cli/model_session.h"
 #include "cli/usage.h"
 #include "engine/sampler.h"
+#include "memory/memory.h"
 
 namespace bw::cli {
 namespace {
@@ -71,14 +72,18 @@ int run(const Shared& shared, const Options& o) {
     if (!read) return complain(read.error());
     ids = *read;
   } else {
+    warn_of_lost_bytes(*tokenizer, o.prompt);
     ids = tokenizer->encode(o.prompt, text::Tokenizer::Special::parse, text::Tokenizer::Bos::as_declared);
   }
+  if (ids.empty())
+    return complain(
+        bad_input("logits: the prompt has no tokens", "give some text that the vocabulary holds"));
   engine::ContextOptions options;
   options.n_ctx = static_cast<uint32_t>(ids.size());
   options.n_batch = o.batch;
   options.kv_type = o.kv;
   options.n_logits = 64;  // every row wants its logits: larger blocks read the head less often
-  if (const Status s = fits(*file, options, o.threads); !s) return complain(s.error());
+  if (const Status s = memory::fits(*file, options, o.threads); !s) return complain(s.error());
   engine::LoadOptions load;
   load.n_threads = o.threads;
   auto model = load_with_progress(shared, *file, load);

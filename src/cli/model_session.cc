@@ -6,7 +6,6 @@
 #include <map>
 
 #include "gguf/vocab.h"
-#include "memory/memory.h"
 
 namespace bw::cli {
 
@@ -26,16 +25,6 @@ Result<text::Tokenizer> tokenizer_of(const gguf::File& file) {
   return text::Tokenizer::make(std::move(vocab));
 }
 
-Status fits(const gguf::File& file, const engine::ContextOptions& options, int n_threads) {
-  BW_TRY(const memory::MemoryReport plan, memory::plan(file, options, n_threads));
-  if (!plan.planned.known() || !plan.limit.known() || plan.planned.value <= plan.limit.value) return {};
-  return bad_input(
-      fmt::format("{}: needs {} with a context of {} (weights {}, KV cache {}), this host has {} ({})",
-                  file.path, bytes_text(plan.planned.value), options.n_ctx, bytes_text(plan.weights.value),
-                  bytes_text(plan.kv.value), bytes_text(plan.limit.value), plan.limit.reason),
-      "a shorter context or a smaller file; `bitworth plan` shows the sum");
-}
-
 Result<std::shared_ptr<engine::Model>> load_with_progress(const Shared& shared, const gguf::File& file,
                                                           engine::LoadOptions options) {
   Progress progress(shared);
@@ -43,6 +32,12 @@ Result<std::shared_ptr<engine::Model>> load_with_progress(const Shared& shared, 
     progress.step("loading", total ? double(done) / double(total) : 1);
   };
   return engine::load(file, options);
+}
+
+void warn_of_lost_bytes(const text::Tokenizer& tokenizer, const std::string& prompt) {
+  if (const size_t n = tokenizer.bytes_without_token(prompt))
+    fmt::print(stderr, "bitworth: {} byte{} of the prompt left out: this vocabulary has no token for {}\n", n,
+               n == 1 ? "" : "s", n == 1 ? "it" : "them");
 }
 
 CLI::Option* add_kv_option(CLI::App& sub, engine::KvType& type, const std::string& what) {

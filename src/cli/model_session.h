@@ -18,10 +18,11 @@ struct Readable {
   text::Tokenizer tokenizer;
 };
 Result<Readable> open_readable(const std::string& path_or_name);
-// Refuses, with the arithmetic, what would not fit into this host's memory limit; before anything is loaded.
-Status fits(const gguf::File& file, const engine::ContextOptions& options, int n_threads);
 Result<std::shared_ptr<engine::Model>> load_with_progress(const Shared& shared, const gguf::File& file,
                                                           engine::LoadOptions options);
+
+// Says on stderr how many bytes of `prompt` the vocabulary has no token for: the model does not see them.
+void warn_of_lost_bytes(const text::Tokenizer& tokenizer, const std::string& prompt);
 
 // --kv f16|q8: the type of a command's KV caches; `what` is its help. count() of the option: whether it was
 // given.

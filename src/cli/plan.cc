@@ -53,6 +53,7 @@ int run(const Shared& shared, Options o) {
   context.n_ctx = o.n_ctx;
   context.n_seq = o.n_seq;
   context.kv_type = o.kv;
+  context.n_logits = std::min(context.n_logits, o.n_seq);  // as `run` and `judge` have it
   auto r = memory::plan(*file, context, o.threads);
   if (!r) return complain(r.error());
   auto exact = engine::plan(*file, context, o.threads);

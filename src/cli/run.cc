@@ -13,6 +13,7 @@
 #include "cli/usage.h"
 #include "engine/generate.h"
 #include "engine/stop_strings.h"
+#include "memory/memory.h"
 #include "text/chat.h"
 #include "text/text_stream.h"
 
@@ -60,6 +61,7 @@ int run(const Shared& shared, const Options& o) {
   if (!opened) return complain(opened.error());
   const auto& file = opened->file;
   const auto& tokenizer = opened->tokenizer;
+  warn_of_lost_bytes(tokenizer, o.system + o.prompt);
   engine::Request request;
   if (o.raw) {
     request.prompt =
@@ -73,7 +75,7 @@ int run(const Shared& shared, const Options& o) {
     request.prompt = *ids;
   }
   if (request.prompt.empty())
-    return complain(bad_input("run: the prompt is empty", "give some text with --prompt"));
+    return complain(bad_input("run: the prompt has no tokens", "give some text with --prompt"));
   for (size_t id = 0; id < tokenizer.size(); ++id)
     if (tokenizer.ends_generation(static_cast<text::Token>(id)))
       request.stop.push_back(static_cast<text::Token>(id));
@@ -91,15 +93,19 @@ int run(const Shared& shared, const Options& o) {
   options.n_ctx = o.n_ctx ? o.n_ctx : static_cast<uint32_t>(request.prompt.size()) + o.max_tokens;
   options.n_logits = 1;
   options.kv_type = o.kv;
-  if (const Status s = fits(file, options, o.threads); !s) return complain(s.error());
-  engine::LoadOptions load;
-  load.n_threads = o.threads;
-  auto model = load_with_progress(shared, file, load);
-  if (!model) return complain(model.error());
   if (request.prompt.size() >= options.n_ctx)
     return complain(bad_input(
         fmt::format("run: the prompt has {} tokens, --ctx holds {}", request.prompt.size(), options.n_ctx),
         "raise --ctx, or shorten the prompt; nothing is ever cut silently"));
+  // The last token of the output is never pushed, so it needs no position.
+  const uint32_t room = options.n_ctx - static_cast<uint32_t>(request.prompt.size()) + 1;
+  const bool cut_at_ctx = room < request.max_tokens;
+  request.max_tokens = std::min(request.max_tokens, room);
+  if (const Status s = memory::fits(file, options, o.threads); !s) return complain(s.error());
+  engine::LoadOptions load;
+  load.n_threads = o.threads;
+  auto model = load_with_progress(shared, file, load);
+  if (!model) return complain(model.error());
   auto context = engine::make_context(*model, options);
   if (!context) return complain(context.error());
   catch_interrupts();
@@ -142,7 +148,9 @@ int run(const Shared& shared, const Options& o) {
     if (c.tokens.size() > 1 && rest > 0)
       fmt::print(stderr, ", then {:.1f} tokens/s, {}", double(c.tokens.size() - 1) / rest, (*model)->isa());
     fmt::print(stderr, "{}]\n",
-               c.reason == engine::Completion::Reason::length ? ", cut at --max-tokens" : "");
+               c.reason != engine::Completion::Reason::length ? ""
+               : cut_at_ctx                                   ? ", cut at --ctx"
+                                                              : ", cut at --max-tokens");
   }
   return interrupted() ? 1 : 0;
 }

@@ -28,6 +28,7 @@ int run(const Shared& shared, const Options& o) {
   }
   if (input.empty())
     return complain(bad_input("tokenize: there is no text", "give some with --prompt or --file"));
+  warn_of_lost_bytes(tokenizer, input);
   std::vector<text::Token> ids;
   if (o.chat) {
     auto chat = text::chat_tokens(tokenizer, {{"user", input}}, true);

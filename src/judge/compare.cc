@@ -266,6 +266,9 @@ class Comparer {
       run_.n_reused += static_cast<uint32_t>(r->n_from_store);
       const size_t fresh = r->cases.size() - std::min(r->cases.size(), r->n_from_store);
       if (fresh) t.options.seconds_per_item += (run_.elapsed() - before) / double(fresh);
+      if (!r->failure.empty())
+        run_.limit(fmt::format("{} ended after {} of {} items: {}", t.task->category, r->cases.size(),
+                               r->n_asked, r->failure));
       if (r->out_of_time) {
         // Where none was finished nothing is known of how long they take.
         const double times = r->cases.empty() ? kUnknownTimes : double(r->n_asked) / double(r->cases.size());

@@ -149,12 +149,9 @@ Status plan(Run& run) {
                       : unknown("bytes", "/proc/meminfo does not say");
   j.host.memory_limit = limit.bytes ? measured(static_cast<double>(limit.bytes), "bytes", limit.source)
                                     : unknown("bytes", "no limit could be read");
-  engine::ContextOptions options;
-  options.n_ctx = load.context;
-  options.n_seq = load.streams;
   for (Subject& s : run.subjects) {
-    options.kv_type = s.kv_type;
     memory::MemoryReport& r = s.memory->report;
+    const engine::ContextOptions options = speed::context_options(load_of(load, false, s.kv_type));
     auto planned = memory::plan(s.file, options, j.host.n_threads);
     if (planned) {
       r = std::move(*planned);

@@ -20,6 +20,8 @@ struct Sweep {
   uint32_t round = 0;
 };
 
+}  // namespace
+
 speed::Load load_of(const scenario::Load& l, bool probe, engine::KvType kv_type) {
   const uint32_t all = probe ? l.first_token_probes : l.requests;
   speed::Load load;
@@ -32,6 +34,8 @@ speed::Load load_of(const scenario::Load& l, bool probe, engine::KvType kv_type)
   load.kv_type = kv_type;
   return load;
 }
+
+namespace {
 
 std::string key_of(const Run& run, const Subject& s, const Sweep& sweep) {
   const speed::Load l = load_of(run.in.scenario.load, sweep.probe, s.kv_type);

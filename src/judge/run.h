@@ -87,6 +87,9 @@ Status conclude(Run& run);  // the step `decide`
 quality::CategoryReport absolute(const std::string& category, const quality::SuiteRun& answers,
                                  const TaskRun& task, const std::string& why);
 
+// What one measurement of a file runs: whole requests, or the probes of a first token.
+speed::Load load_of(const scenario::Load& load, bool probe, engine::KvType kv_type);
+
 // Everything that running would have shown of it becomes unknown(why).
 void not_run(Subject& subject, const std::string& why);
 

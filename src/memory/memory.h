@@ -28,6 +28,10 @@ struct MemoryReport {
 // Plan only. Needs nothing loaded.
 Result<MemoryReport> plan(const gguf::File& file, const engine::ContextOptions& options, int n_threads);
 
+// Refuses (bad_input), with the plan, what would not fit into this host's limit, before anything is loaded. A
+// limit that is not known refuses nothing.
+Status fits(const gguf::File& file, const engine::ContextOptions& options, int n_threads);
+
 // Bytes the measuring process holds besides weights, KV and work: its code, libraries and heap, a stack a
 // thread, and the file's header (key-values and tensor list) as gguf::open keeps it.
 uint64_t program_bytes(const gguf::File& file, int n_threads);

@@ -28,4 +28,16 @@ Result<MemoryReport> plan(const gguf::File& file, const engine::ContextOptions& 
   return r;
 }
 
+Status fits(const gguf::File& file, const engine::ContextOptions& options, int n_threads) {
+  BW_TRY(const MemoryReport p, memory::plan(file, options, n_threads));
+  if (!p.planned.known() || !p.limit.known() || p.planned.value <= p.limit.value) return {};
+  const auto text = [](const Figure& f) { return fmt::format("{:.1f} MiB", mib(f.value)); };
+  return bad_input(
+      fmt::format("{}: needs {} with a context of {} (weights {}, KV cache {}, work {}, program {}), this "
+                  "host has {} ({})",
+                  file.path, text(p.planned), options.n_ctx, text(p.weights), text(p.kv), text(p.work),
+                  text(p.program), text(p.limit), p.limit.reason),
+      "a shorter context or a smaller file; `bitworth plan` shows the sum");
+}
+
 }  // namespace bw::memory

@@ -89,14 +89,17 @@ struct SuiteRun {
   std::vector<CaseResult> cases;  // finished ones, in suite order
   size_t n_asked = 0;             // items that should have been run
   size_t n_from_store = 0;
-  bool out_of_time = false;                           // the budget ended before n_asked
+  bool out_of_time = false;  // the budget ended before n_asked
+  std::string failure;       // why the engine ended it before that, by deployment and item; empty: it did not
   uint64_t n_draft_tokens = 0, n_draft_accepted = 0;  // of cases run now
 };
 
 // Greedy over the suite's first items. With a reference run: over the items that it finished, its outputs as
 // drafts (verified, so the result is that of plain decoding; re-encoded where the vocabulary differs). A case
 // is keyed by everything that decides it: case version, "BN1", deployment digest, suite name and digest,
-// item, greedy, most tokens. Errors name the deployment and the item; a store that fails is an error.
+// item, greedy, most tokens. An item
+// the engine cannot finish ends the run, not the judgement: `failure`, which names deployment and item, and
+// the cases finished before it. Error: a prompt that cannot be made, a store that fails, an interruption.
 Result<SuiteRun> run_suite(const tasks::Suite& suite, const Deployment& deployment, const RunOptions& options,
                            const SuiteRun* reference = nullptr);
 

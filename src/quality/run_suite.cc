@@ -125,7 +125,7 @@ class SuiteRunner {
     if (!jobs_.empty()) BW_CHECK(work());
     for (auto& c : finished_)
       if (c) run_.cases.push_back(std::move(*c));
-    run_.out_of_time = run_.cases.size() < run_.n_asked;
+    run_.out_of_time = run_.cases.size() < run_.n_asked && run_.failure.empty();
     return std::move(run_);
   }
 
@@ -168,7 +168,7 @@ class SuiteRunner {
     if (!in_time()) return {};
     Bases bases(*d_.context);
     const auto open = bases.open(jobs_, o_.cancel, in_time);
-    if (!open) return named("", open.error());
+    if (!open) return ended(open.error());
     if (!*open) return {};
     std::vector<engine::Request> requests;
     for (const Job& j : jobs_) {
@@ -193,7 +193,13 @@ class SuiteRunner {
                                           .admit = [&](size_t) { return saved && in_time(); }};
     const auto completions = engine::generate(*d_.context, {}, requests, done, control);
     if (!saved) return saved;
-    if (!completions) return named("", completions.error());
+    if (!completions) return ended(completions.error());
+    return {};
+  }
+
+  Status ended(const Error& e) {
+    if (o_.cancel && o_.cancel->load(std::memory_order_relaxed)) return named("", e);
+    run_.failure = named("", e).what;
     return {};
   }
 

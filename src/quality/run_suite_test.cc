@@ -250,8 +250,11 @@ TEST(RunSuite, a_full_store_and_a_failing_item_end_the_run_and_are_named) {
   Fixture g;
   g.context.n_ctx = 103;
   const auto failing = run_suite(g.suite, g.d, g.o);
-  ASSERT_FALSE(failing);
-  EXPECT_NE(failing.error().what.find("toy model: toy/"), std::string::npos) << failing.error().what;
+  ASSERT_TRUE(failing) << failing.error().what;
+  EXPECT_NE(failing->failure.find("toy model: toy/"), std::string::npos) << failing->failure;
+  EXPECT_LT(failing->cases.size(), failing->n_asked);
+  EXPECT_EQ(failing->cases.size(), g.store.saved.size());
+  EXPECT_FALSE(failing->out_of_time) << "more time would not help";
 }
 
 TEST(RunSuite, a_case_survives_the_store_though_its_bytes_are_no_text) {

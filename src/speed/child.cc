@@ -62,10 +62,7 @@ Result<ChildAnswer> measure_here(const ChildRequest& request) {
       progress("loading", total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0);
     };
   BW_TRY(std::shared_ptr<engine::Model> model, engine::load(file, load_options));
-  engine::ContextOptions options;
-  options.n_ctx = load.n_ctx;
-  options.n_seq = load.n_streams;
-  options.kv_type = load.kv_type;
+  const engine::ContextOptions options = context_options(load);
   BW_TRY(std::unique_ptr<engine::Context> context, engine::make_context(model, options));
   answer.around.load_s = static_cast<double>(monotonic_ns() - request.spawned_ns) * 1e-9;
   answer.isa = model->isa();
@@ -99,6 +96,15 @@ Result<ChildAnswer> measure_here(const ChildRequest& request) {
 }
 
 }  // namespace
+
+engine::ContextOptions context_options(const Load& load) {
+  engine::ContextOptions o;
+  o.n_ctx = load.n_ctx;
+  o.n_seq = load.n_streams;
+  o.kv_type = load.kv_type;
+  o.n_logits = std::min(o.n_logits, load.n_streams);
+  return o;
+}
 
 Result<std::string> child_measure(const std::string& request_json) {
   BW_TRY(const ChildRequest request, child_request(request_json));

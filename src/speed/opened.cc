@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/host.h"
+#include "memory/memory.h"
 
 namespace bw::speed {
 
@@ -10,6 +11,7 @@ Result<Opened> open_for_bench(const std::string& model_path, const engine::Conte
                               int n_threads, const Progress& progress) {
   const uint64_t start = monotonic_ns();
   BW_TRY(gguf::File file, gguf::open(model_path));
+  BW_CHECK(memory::fits(file, options, n_threads));
   engine::LoadOptions load_options;
   load_options.n_threads = n_threads;
   if (progress)

@@ -25,6 +25,10 @@ struct Load {
   engine::KvType kv_type = engine::KvType::f16;
 };
 
+// The context that a load is run in, and that is planned for it: one row of logits a stream, which is what a
+// pass can want.
+engine::ContextOptions context_options(const Load& load);
+
 struct SpeedReport {
   Figure prefill_tokens_per_s, decode_tokens_per_s;  // medians over requests; decode is per stream
   Figure throughput_tokens_per_s;                    // output tokens of all streams / wall time

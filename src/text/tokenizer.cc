@@ -76,6 +76,12 @@ std::vector<Token> Tokenizer::encode_marked(std::string_view utf8,
   });
 }
 
+size_t Tokenizer::bytes_without_token(std::string_view utf8) const {
+  if (state_->spm) return 0;  // a byte without a token is the unknown token there
+  return static_cast<size_t>(std::count_if(
+      utf8.begin(), utf8.end(), [&](char c) { return state_->of_byte[static_cast<unsigned char>(c)] < 0; }));
+}
+
 void Tokenizer::State::append_piece(Token token, bool with_special, std::string& out) const {
   if (token < 0 || static_cast<size_t>(token) >= vocab.tokens.size()) return;
   const std::string& text = vocab.tokens[static_cast<size_t>(token)];

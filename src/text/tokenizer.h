@@ -65,6 +65,8 @@ class Tokenizer {
   // one text.
   std::vector<Token> encode_marked(std::string_view utf8,
                                    std::span<const std::pair<size_t, size_t>> trusted) const;
+  // How many bytes of a text stand for nothing in these tokens, because the vocabulary has no token for them.
+  size_t bytes_without_token(std::string_view utf8) const;
   // Bytes of the tokens, one after the other, which may end inside a UTF-8 sequence. Control tokens give
   // nothing unless `with_special`.
   std::string decode(std::span<const Token> tokens, bool with_special = false) const;

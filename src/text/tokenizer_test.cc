@@ -152,6 +152,8 @@ TEST(Tokenizer, a_byte_without_a_token_gives_none) {
   Vocab v = small();
   v.tokens['z'] = "replaced";
   EXPECT_EQ(made(v).encode("azb"), (Ids{'a', 'b'}));
+  EXPECT_EQ(made(v).bytes_without_token("azbzz"), 3u);
+  EXPECT_EQ(made(v).bytes_without_token("ab"), 0u);
 }
 
 TEST(Tokenizer, llama3_takes_a_piece_that_is_a_token_whole) {
