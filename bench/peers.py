@@ -191,7 +191,7 @@ def arguments():
     parser.add_argument("--stream-prompt", type=int, default=128)
     parser.add_argument("--out", type=Path, help="JSON")
     parser.add_argument("--log", default="/dev/null", help="where the peers' own messages go")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()  # FILEs before and after options
     args.only = args.only.split(",") if args.only else ["prefill", "decode"] if args.files else list(measures.NAMES)
     wrong = sorted(set(args.only) - set(measures.NAMES))
     if wrong:
