@@ -54,7 +54,7 @@ void sizes(Look& l) {
     l.say(fmt::format("{}: {}, but rows of token_embd.weight have {}", l.key("embedding_length"), *n_embd,
                       embd->ne[0]));
   const gguf::Value* tokens = l.file.find("tokenizer.ggml.tokens");
-  const auto* texts = tokens ? std::get_if<std::vector<std::string>>(&tokens->data) : nullptr;
+  const auto* texts = tokens ? std::get_if<gguf::Strings>(&tokens->data) : nullptr;
   if (embd && texts && embd->ne[1] < texts->size())
     l.say(fmt::format("tokenizer.ggml.tokens: {}, but token_embd.weight has {} rows", texts->size(),
                       embd->ne[1]));

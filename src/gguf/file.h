@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/result.h"
+#include "gguf/strings.h"
 #include "quant/types.h"
 
 namespace bw::gguf {
@@ -24,7 +25,7 @@ struct Value {
   ValueType element = ValueType::u32;  // of an array; arrays of arrays are refused
   // Unsigned, signed, float and bool scalars are widened; arrays likewise.
   std::variant<uint64_t, int64_t, double, bool, std::string, std::vector<uint64_t>, std::vector<int64_t>,
-               std::vector<double>, std::vector<bool>, std::vector<std::string>>
+               std::vector<double>, std::vector<bool>, Strings>
       data;
 };
 

@@ -129,10 +129,10 @@ void read_elements(Cursor& c, Value& v, uint64_t& elements_left) {
       return;
     }
     case ValueType::string: {
-      auto& out = v.data.emplace<std::vector<std::string>>();
-      out.reserve(std::min<size_t>(n, first_reserve));
+      auto& out = v.data.emplace<Strings>();
       for (uint64_t i = 0; i < n && c; i++)
         out.push_back(read_string(c, "array element length", "array element", 0, max_text_bytes));
+      out.fit();
       return;
     }
     case ValueType::array:

@@ -45,8 +45,7 @@ TEST(Malformed, the_small_file_itself_is_sound_and_read_as_written) {
   EXPECT_EQ(*f->get_uint("a.u64"), 1ull << 40);
   EXPECT_EQ(*f->get_float("a.f32"), 1.5);
   EXPECT_TRUE(*f->get_bool("a.bool"));
-  EXPECT_EQ(std::get<std::vector<std::string>>(f->find("a.texts")->data),
-            (std::vector<std::string>{"one", ""}));
+  EXPECT_EQ(std::get<gguf::Strings>(f->find("a.texts")->data), gguf::Strings({"one", ""}));
   EXPECT_EQ(std::get<std::vector<int64_t>>(f->find("a.ints")->data), (std::vector<int64_t>{1, 2, 3}));
   ASSERT_EQ(f->tensors.size(), 3u);
   EXPECT_EQ(f->tensor("token_embd.weight")->n_bytes, 54u);

@@ -30,9 +30,10 @@ Status strings(const File& f, std::string_view key, std::vector<std::string>& ou
   const Value* v = f.find(key);
   found = v != nullptr;
   if (!v) return {};
-  const auto* texts = std::get_if<std::vector<std::string>>(&v->data);
+  const auto* texts = std::get_if<Strings>(&v->data);
   if (!texts) return wrong(f, key, "an array of string", kind(*v));
-  out = *texts;
+  out.reserve(texts->size());
+  for (size_t i = 0; i < texts->size(); i++) out.emplace_back((*texts)[i]);
   return {};
 }
 

@@ -77,7 +77,7 @@ bool put_element(std::string& out, ValueType t, bool v) {
   put(out, static_cast<uint8_t>(v));
   return t == ValueType::boolean;
 }
-bool put_element(std::string& out, ValueType t, const std::string& v) {
+bool put_element(std::string& out, ValueType t, std::string_view v) {
   put_string(out, v);
   return t == ValueType::string && v.size() <= max_text_bytes;
 }
@@ -87,7 +87,7 @@ bool put_value(std::string& out, const Value& v) {
   return std::visit(
       [&](const auto& data) {
         using Data = std::decay_t<decltype(data)>;
-        if constexpr (requires { typename Data::allocator_type; } && !std::is_same_v<Data, std::string>) {
+        if constexpr (requires { typename Data::value_type; } && !std::is_same_v<Data, std::string>) {
           if (v.type != ValueType::array) return false;
           put(out, static_cast<uint32_t>(v.element));
           put(out, static_cast<uint64_t>(data.size()));

@@ -39,10 +39,8 @@ uint64_t value_bytes(const gguf::Value& value) {
     uint64_t operator()(const std::vector<int64_t>& v) const { return block(v.capacity() * sizeof(int64_t)); }
     uint64_t operator()(const std::vector<double>& v) const { return block(v.capacity() * sizeof(double)); }
     uint64_t operator()(const std::vector<bool>& v) const { return block(v.capacity() / 8); }
-    uint64_t operator()(const std::vector<std::string>& v) const {
-      uint64_t n = block(v.capacity() * sizeof(std::string));
-      for (const std::string& s : v) n += string_bytes(s);
-      return n;
+    uint64_t operator()(const gguf::Strings& v) const {
+      return block(v.text_bytes()) + block(v.ends_bytes());
     }
   };
   return std::visit(Visitor{}, value.data);
