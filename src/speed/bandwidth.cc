@@ -19,22 +19,25 @@ typedef uint64_t Lane __attribute__((vector_size(16)));
 constexpr size_t n_lanes = 8;            // 8 loads of 16 bytes in flight: two cache lines
 constexpr size_t prefetch_ahead = 2048;  // bytes; across the page that hardware prefetchers stop at
 
-// XOR of everything, so that no load can be left out. `n` is a multiple of n_lanes.
+// XOR of everything, so that no load can be left out: read at two places in turn, which keeps more
+// prefetchers busy than one and is the fastest of one, two, four and eight. `n` is a multiple of 2 n_lanes.
 Lane read_all(const Lane* p, size_t n) {
   Lane a[n_lanes] = {};
-  for (size_t i = 0; i < n; i += n_lanes) {
-    __builtin_prefetch(reinterpret_cast<const char*>(p + i) + prefetch_ahead);
-    __builtin_prefetch(reinterpret_cast<const char*>(p + i) + prefetch_ahead + 64);
-    a[0] ^= p[i], a[1] ^= p[i + 1], a[2] ^= p[i + 2], a[3] ^= p[i + 3];
-    a[4] ^= p[i + 4], a[5] ^= p[i + 5], a[6] ^= p[i + 6], a[7] ^= p[i + 7];
-  }
+  const size_t half = n / 2;
+  for (size_t i = 0; i < half; i += n_lanes)
+    for (const Lane* q : {p + i, p + half + i}) {
+      __builtin_prefetch(reinterpret_cast<const char*>(q) + prefetch_ahead);
+      __builtin_prefetch(reinterpret_cast<const char*>(q) + prefetch_ahead + 64);
+      a[0] ^= q[0], a[1] ^= q[1], a[2] ^= q[2], a[3] ^= q[3];
+      a[4] ^= q[4], a[5] ^= q[5], a[6] ^= q[6], a[7] ^= q[7];
+    }
   return a[0] ^ a[1] ^ a[2] ^ a[3] ^ a[4] ^ a[5] ^ a[6] ^ a[7];
 }
 
 }  // namespace
 
 Figure read_bandwidth(uint64_t n_bytes, ThreadPool& pool, const Clock& clock) {
-  constexpr uint64_t unit = n_lanes * sizeof(Lane);
+  constexpr uint64_t unit = 2 * n_lanes * sizeof(Lane);
   const auto n_threads = static_cast<uint64_t>(pool.size());
   const uint64_t n_units = n_bytes / unit;
   if (n_units < n_threads) return unknown("bytes/s", "too few bytes to measure with");
@@ -44,7 +47,7 @@ Figure read_bandwidth(uint64_t n_bytes, ThreadPool& pool, const Clock& clock) {
   // Written by the threads that read it, with bytes that are not all one page of zeros.
   pool.run([&](int t) {
     const Range r = share(n_units, t, pool.size());
-    for (uint64_t i = r.begin * n_lanes; i < r.end * n_lanes; ++i) lanes[i] = Lane{i, ~i};
+    for (uint64_t i = r.begin * 2 * n_lanes; i < r.end * 2 * n_lanes; ++i) lanes[i] = Lane{i, ~i};
   });
   const uint64_t rounds = std::max<uint64_t>(1, least_bytes_a_pass / (n_units * unit));
   std::vector<uint64_t> seen(n_threads * 8);  // a cache line each
@@ -56,9 +59,9 @@ Figure read_bandwidth(uint64_t n_bytes, ThreadPool& pool, const Clock& clock) {
       uint64_t x = 0;
       for (uint64_t k = 0; k < rounds; ++k) {
         // The barrier keeps one round from being merged with the next.
-        const Lane* p = lanes + r.begin * n_lanes;
+        const Lane* p = lanes + r.begin * 2 * n_lanes;
         __asm__ volatile("" : "+r"(p) : : "memory");
-        const Lane v = read_all(p, (r.end - r.begin) * n_lanes);
+        const Lane v = read_all(p, (r.end - r.begin) * 2 * n_lanes);
         x ^= v[0] ^ v[1];
       }
       seen[static_cast<size_t>(t) * 8] = x;
