@@ -152,7 +152,9 @@ int run(const Shared& shared, const Options& o) {
 void add_logits(CLI::App& app, Shared& shared) {
   auto* sub = app.add_subcommand(
       "logits", "All logits [n, n_vocab] of a prompt, or their SHA-256 (f32, little endian)");
-  sub->footer("Example:\n  bitworth logits model.gguf --prompt 'Hello' --sha256 --threads 1");
+  sub->footer(
+      "Example:\n  bitworth logits model.gguf --prompt 'Hello' --sha256 --threads 1\n"
+      "  bitworth logits model.gguf --prompt 'Paris is in France' --json --log-probs 20");
   auto o = std::make_shared<Options>();
   sub->add_option("FILE", o->path, "GGUF file, or a name from `bitworth models`")->required();
   sub->add_option("--prompt", o->prompt, "Text; control tokens in it are parsed");

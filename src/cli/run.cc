@@ -159,7 +159,9 @@ int run(const Shared& shared, const Options& o) {
 
 void add_run(CLI::App& app, Shared& shared) {
   auto* sub = app.add_subcommand("run", "One answer to one prompt, streamed");
-  sub->footer("Example:\n  bitworth run model.gguf --prompt 'Write a haiku about memory' --max-tokens 64");
+  sub->footer(
+      "Example:\n  bitworth run model.gguf --prompt 'Write a haiku about memory' --max-tokens 64\n"
+      "  bitworth run model.gguf --prompt 'Yes or no?' --max-tokens 1 --json --log-probs 20");
   auto o = std::make_shared<Options>();
   sub->add_option("FILE", o->path, "GGUF file, or a name from `bitworth models`")->required();
   sub->add_option("--prompt", o->prompt, "The user's message")->required();

@@ -72,6 +72,7 @@ void read_array(Cursor& c, uint64_t n, Value& v) {
   auto& out = v.data.emplace<std::vector<Wide>>();
   out.reserve(std::min<size_t>(n, first_reserve));
   for (uint64_t i = 0; i < n && c; i++) out.push_back(static_cast<Wide>(c.number<Stored>("array element")));
+  out.shrink_to_fit();
 }
 
 ValueType read_type(Cursor& c, const char* field) {
