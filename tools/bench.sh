@@ -86,12 +86,21 @@ add_peer() {  # NAME MODULE PACKAGE
 add_peer llama.cpp xllamacpp xllamacpp==2026.10.11549
 add_peer ik_llama.cpp ik_llama_cpp ik-llama-cpp-python==0.1.5
 add_peer OpenVINO openvino_genai openvino-genai==2026.4.1.0
-# The same llama.cpp, built here: with g++ 12 its AMX code crashes at ldtilecfg, clang's does not.
+# The same llama.cpp, built here: with g++ 12 its AMX code crashes at ldtilecfg, clang's does not. Before version 16 clang
+# spelt the macros that AMX code asks for in another way.
+clang_flags() {
+  local known
+  known=$(clang -march=native -dM -E -x c /dev/null)
+  if [[ $known = *__AMXINT8__* && $known != *__AMX_INT8__* ]]; then
+    echo "-D__AMX_TILE__=1 -D__AMX_INT8__=1 -D__AMX_BF16__=1"
+  fi
+}
 native="$cache/peers/llama-cpp-python-0.3.36-native"
 if [ "${BITWORTH_NATIVE_PEER:-0}" = 1 ] || [ -e "$native/built" ]; then
   if [ ! -e "$native/built" ]; then
     say "building llama.cpp for this processor by clang: half an hour on 2 processors"
-    if CC=clang CXX=clang++ CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) \
+    flags=$(clang_flags || true)
+    if CC=clang CXX=clang++ CFLAGS="$flags" CXXFLAGS="$flags" CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) \
       CMAKE_ARGS="-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF -DLLAMA_CURL=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_SERVER=OFF" \
       make_environment "$native" llama_cpp llama-cpp-python==0.3.36 --no-binary llama-cpp-python \
       >>build/log/peers-install.log 2>&1; then
