@@ -151,9 +151,10 @@ bool Cpu::prepare(const Input& in, size_t row, size_t to, const ActsBuffers& act
       if (!t_.rms_norm(a, in.norm->w, k, s_.rms_eps, made)) return note(Fault::norm), false;
       break;
     case Input::Kind::glu:
-      t_.glu(s_.activation == model::Activation::silu ? kernels::Glu::silu : kernels::Glu::gelu, a,
-             in.b + row * k, k, made);
+      t_.glu(activation(), a, in.b + row * k, k, made);
       break;
+    case Input::Kind::formed:
+      return true;
     case Input::Kind::as_is:
       if (f) std::memcpy(made, a, k * sizeof(float));
       v = a;
@@ -217,7 +218,9 @@ void Cpu::products(const Input& in, std::span<const CpuLinear* const> linears, c
     }
   };
   shares_.reset(n_panels, panel_grain);
-  if (n <= redundant_rows) {
+  if (in.kind == Input::Kind::formed) {
+    pool_.run_some([&](int thread) { multiply(buffers(at_.glu), thread); });
+  } else if (n <= redundant_rows) {
     pool_.run_some([&](int thread) {
       const ActsBuffers acts = buffers(at_.own[static_cast<size_t>(thread)]);
       if (prepare_rows({0, n}, acts, thread)) multiply(acts, thread);

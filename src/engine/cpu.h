@@ -33,7 +33,8 @@ class Cpu {
   };
   // What a product's input rows are made from; formed, tested and quantised where the product begins.
   struct Input {
-    enum class Kind { normed, glu, as_is } kind = Kind::as_is;
+    // formed: by norm_glu, and already in the form that the product multiplies.
+    enum class Kind { normed, glu, as_is, formed } kind = Kind::as_is;
     const float* a = nullptr;  // [rows, width]
     const float* b = nullptr;  // glu: up
     uint32_t width = 0;
@@ -63,9 +64,7 @@ class Cpu {
   void qk_norm_rope_store(Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm, Kv& kv);
   void keep_wanted(X x, Vec q);
   Input attend(Vec q, Kv& kv);
-  Input glu(const std::array<Vec, 2>& pair) const {
-    return {Input::Kind::glu, pair[0].data, pair[1].data, pair[0].width, nullptr};
-  }
+  Input norm_glu(X x, const CpuNorm& n, const CpuLinear& gate, const CpuLinear& up, const CpuLinear& down);
   void add_linear(X x, Input in, const CpuLinear& w, const CpuNorm& post);
   void head(X x, const CpuNorm& n, const CpuLinear& w);
   Kv& kv(size_t layer) { return kvs_[layer]; }
@@ -92,6 +91,12 @@ class Cpu {
                 float* residual = nullptr, std::span<const size_t> picked = {});
   void run_panels(const CpuLinear& w, const ActsBuffers& acts, uint32_t n, Range panels, float* y, Then then,
                   float* residual);
+  // act(gate) * up (cpu_glu.cc).
+  kernels::Glu activation() const {
+    return s_.activation == model::Activation::silu ? kernels::Glu::silu : kernels::Glu::gelu;
+  }
+  void glu_strip_of(const CpuLinear& gate, const CpuLinear& up, quant::Family down, const ActsBuffers& in,
+                    Range rows, uint32_t ld, int thread);
   // Attention (cpu_attend.cc).
   struct Block {  // rows of the pass
     uint32_t row, n;

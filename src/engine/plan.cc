@@ -55,9 +55,7 @@ struct Plan {
     const uint64_t panels = (w.n_out() + kernels::panel_rows - 1) / kernels::panel_rows;
     out.bytes_read_per_token += panels * kernels::panel_bytes(w.type->type, k);
     if (w.bias) out.bytes_read_per_token += w.bias->n_elements() * sizeof(float);
-    uint32_t& form = w.type->family == quant::Family::f     ? out.k_float
-                     : w.type->family == quant::Family::b32 ? out.k_32
-                                                            : out.k_256;
+    uint32_t& form = out.all.of(w.type->family);
     form = std::max(form, k);
     out.k_most = std::max(out.k_most, k);
     return {w.n_out()};
@@ -85,7 +83,15 @@ struct Plan {
   }
   void keep_wanted(X, Vec) {}  // at most all rows
   Vec attend(Vec, Kv&) { return keep({s.n_q()}); }
-  Vec glu(const std::array<Vec, 2>& pair) { return pair[0]; }  // formed where it is quantised
+  Vec norm_glu(X, const NormRef& n, const LinearRef& gate, const LinearRef& up, const LinearRef& down) {
+    norm(n);
+    linear(gate);
+    linear(up);
+    out.glu_width = std::max(out.glu_width, gate.n_out());
+    uint32_t& form = out.glu.of(down.type->family);
+    form = std::max(form, down.k());
+    return {gate.n_out()};
+  }
   void add_linear(X, Vec, const LinearRef& w, const NormRef& post) {
     linear(w);
     norm(post);
@@ -105,15 +111,15 @@ struct Bump {
   }
 };
 
-ActsAt acts(Bump& b, const Layout& l, uint64_t n) {
+ActsAt acts(Bump& b, const Layout::Forms& k, uint64_t n) {
   ActsAt a{};
-  a.f32 = b.take(n * l.k_float * sizeof(float));
-  a.q_32 = b.take(n * l.k_32);
-  a.d_32 = b.take(n * (l.k_32 / 32) * sizeof(float));
-  a.sums_32 = b.take(n * (l.k_32 / 32) * sizeof(int32_t));
-  a.q_256 = b.take(n * l.k_256);
-  a.d_256 = b.take(n * (l.k_256 / 256) * sizeof(float));
-  a.sums_256 = b.take(n * (l.k_256 / 16) * sizeof(int32_t));
+  a.f32 = b.take(n * k.f * sizeof(float));
+  a.q_32 = b.take(n * k.b32);
+  a.d_32 = b.take(n * (k.b32 / 32) * sizeof(float));
+  a.sums_32 = b.take(n * (k.b32 / 32) * sizeof(int32_t));
+  a.q_256 = b.take(n * k.b256);
+  a.d_256 = b.take(n * (k.b256 / 256) * sizeof(float));
+  a.sums_256 = b.take(n * (k.b256 / 16) * sizeof(int32_t));
   return a;
 }
 
@@ -137,9 +143,12 @@ WorkLayout lay_out_work(const model::Spec& s, const Layout& l, const ContextOpti
   w.y = b.take(n * row);
   w.live = b.take(n * l.live_width * sizeof(float));
   w.logits = b.take(uint64_t{w.n_logits} * s.n_vocab * sizeof(float));
-  w.shared = acts(b, l, n);
+  w.shared = acts(b, l.all, n);
+  w.glu = acts(b, l.glu, n);
+  w.pair = b.take(2 * redundant_rows * uint64_t{l.glu_width} * sizeof(float));
   for (int t = 0; t < n_threads; ++t) {
-    w.own.push_back(acts(b, l, redundant_rows));
+    w.own.push_back(acts(b, l.all, redundant_rows));
+    w.strip.push_back(b.take(2 * n * glu_strip(n) * sizeof(float)));
     w.scratch.push_back(b.take(l.k_most * sizeof(float)));
     b.take(kernels::attend_scratch(s.n_rep(), s.head_dim) * sizeof(float));
   }

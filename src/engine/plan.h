@@ -2,6 +2,7 @@
 // goes. In: a file's tensor table. Out: Layout, which load.cc packs by and context.cc allocates by, so that
 // what is planned cannot drift from what runs.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
@@ -33,9 +34,16 @@ struct Layout {
   // Products of one token, with its head.
   uint64_t macs_per_token = 0, bytes_read_per_token = 0;
   // Widest input of a product by the form its weights multiply; 0: no such weights.
-  uint32_t k_float = 0, k_32 = 0, k_256 = 0;
+  struct Forms {
+    uint32_t f = 0, b32 = 0, b256 = 0;
+    uint32_t& of(quant::Family family) {
+      return family == quant::Family::f ? f : family == quant::Family::b32 ? b32 : b256;
+    }
+  };
+  Forms all, glu;           // of all products; of those that multiply act(gate) * up
   uint32_t k_most = 0;      // of all
-  uint64_t live_width = 0;  // widest set of op results alive together, values a row
+  uint64_t live_width = 0;  // widest set of op results alive together, values a row; gate and up are apart
+  uint32_t glu_width = 0;   // rows of gate, and of up
 };
 Layout lay_out(const model::Spec& spec, const model::TensorTable& tensors);
 
@@ -52,13 +60,26 @@ inline uint64_t split_pairs(int n_threads) {
 struct ActsAt {  // one set of quantised activations, for n rows
   uint64_t f32, q_32, d_32, sums_32, q_256, d_256, sums_256;
 };
+// gate and up of many rows are multiplied strip by strip, so that what they give stays in the second cache
+// until it is formed: at most this many of their rows, and this many bytes of both.
+inline constexpr uint32_t glu_strip_rows = 512;
+inline constexpr uint64_t glu_strip_bytes = uint64_t{1} << 20;
+inline constexpr uint32_t glu_unit = 256;  // rows a strip is a multiple of: a whole block of any form
+// Of a pass of n rows.
+inline uint32_t glu_strip(uint64_t n) {
+  const uint64_t fit = glu_strip_bytes / (2 * sizeof(float) * n) / glu_unit * glu_unit;
+  return static_cast<uint32_t>(std::clamp<uint64_t>(fit, glu_unit, glu_strip_rows));
+}
+
 struct WorkLayout {
   uint32_t n_batch = 0, n_logits = 0;
   uint64_t x = 0;                 // residual [n, n_embd]
   uint64_t y = 0;                 // a product to be added to x, or normed rows [n, n_embd]
   uint64_t live = 0;              // op results [n, live_width]
   uint64_t logits = 0;            // [n_logits, n_vocab]
-  ActsAt shared{};                // of the rows of a pass
+  ActsAt shared{}, glu{};         // of the rows of a pass: of any product, of act(gate) * up
+  uint64_t pair = 0;              // gate and up of few rows [2, redundant_rows, glu_width]
+  std::vector<uint64_t> strip;    // per thread: gate and up of many rows [2, n, glu_strip(n)]
   std::vector<ActsAt> own;        // per thread, redundant_rows rows
   std::vector<uint64_t> scratch;  // per thread: row [k_most] f32, then attention's
   // Attention cut by chunks: parts_a_pair parts of kernels/attend.h for each (row, KV head) pair.

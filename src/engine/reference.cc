@@ -304,6 +304,9 @@ struct Scalar {
       out.v[i] = (s.activation == model::Activation::silu ? silu(out.v[i]) : gelu(out.v[i])) * pair[1].v[i];
     return out;
   }
+  Vec norm_glu(X in, const NormRef& n, const LinearRef& gate, const LinearRef& up, const LinearRef&) {
+    return glu(norm_linear(in, n, gate, up));
+  }
   void add_linear(X to, const Vec& in, const LinearRef& w, const NormRef& post) {
     Vec y = linear(in, w);
     if (ok() && s.post_norms) y = norm(y.v, post);

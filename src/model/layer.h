@@ -29,7 +29,7 @@ struct Layer {
 //   qk_norm_rope_store(q, k, v, Nq, Nk, kv)       q and k norm by head where present, RoPE, then K and V to the cache
 //   keep_wanted(x, q)                             rows whose logits nobody wants end here: of x and q the others stay
 //   attend(q, kv) -> Vec                          softmax(q K^T) V over the stored positions, a local layer's window
-//   glu(pair) -> Vec                              act(gate) * up
+//   norm_glu(x, N, gate, up, down) -> Vec         act(gate(rms_norm(x))) * up(rms_norm(x)), in down's form
 //   add_linear(x, Vec, L, N)                      x = x + linear(Vec), or x + rms_norm(linear(Vec)) where N is present
 // clang-format on
 // last: the layer after which the head reads x.
@@ -39,7 +39,7 @@ void layer(Op& op, const Layer<N, L>& w, typename Op::Kv& kv, typename Op::X x, 
   op.qk_norm_rope_store(q, k, v, w.q_norm, w.k_norm, kv);
   if (last) op.keep_wanted(x, q);
   op.add_linear(x, op.attend(q, kv), w.o, w.post_attn_norm);
-  op.add_linear(x, op.glu(op.norm_linear(x, w.ffn_norm, w.gate, w.up)), w.down, w.post_ffn_norm);
+  op.add_linear(x, op.norm_glu(x, w.ffn_norm, w.gate, w.up, w.down), w.down, w.post_ffn_norm);
 }
 
 }  // namespace bw::model
