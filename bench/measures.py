@@ -73,9 +73,11 @@ class Speed(Measure):
         j = bitworth.bench(file, prefill=self.prefill or 1, decode=self.decode or 1)
         out = dict(isa=j["isa"], bandwidth=j["read_bandwidth"])
         if self.prefill:
-            out["prefill"] = j["prefill_tokens_per_s"]
+            out.update(prefill=j["prefill_tokens_per_s"], dot_rate=j["dot_rate"])
+            out.setdefault("share", {})["prefill"] = j["dot_rate_share"]
         if self.decode:
-            out.update(decode=j["decode_tokens_per_s"], share={"decode": j["read_bandwidth_share"]})
+            out["decode"] = j["decode_tokens_per_s"]
+            out.setdefault("share", {})["decode"] = j["read_bandwidth_share"]
         return out
 
 

@@ -248,6 +248,9 @@ def footer(report, names):
     if bandwidths:
         print(f"read bandwidth, on buffers of what a token reads: {min(bandwidths) / 1e9:.1f} to "
               f"{max(bandwidths) / 1e9:.1f} GB/s")
+    rates = [r["bitworth"]["dot_rate"] for run in report["runs"] for r in run["rounds"] if r.get("bitworth", {}).get("dot_rate")]
+    if rates:
+        print(f"dot-product instruction alone: {min(rates) / 1e9:.0f} to {max(rates) / 1e9:.0f} GMAC/s")
     for name in names:
         print(f"{name} {report['peers'][name]['version']}: {NOTES[name]}")
     said = set()

@@ -1,5 +1,5 @@
 """The table a person reads: a line a measure and file, bitworth's median, each peer's and how many times bitworth's rate
-it is, the share of the read bandwidth. In: rows as bench/peers.py makes them. Out: lines of text."""
+it is, the share of the machine's own limit. In: rows as bench/peers.py makes them. Out: lines of text."""
 
 LABEL, FILE, OURS, PEER, SHARE = 38, 30, 15, 17, 6
 
@@ -15,7 +15,8 @@ def head(names):
 
 def legend():
     return ("+-: half of lowest to highest, in % of the median. x: how many times better bitworth is than the peer (rates: "
-            "its over theirs; times and bytes: theirs over its). share: of the read bandwidth of this machine.")
+            "its over theirs; times and bytes: theirs over its). share: of the read bandwidth of this machine; of a "
+            "prompt, of its dot-product rate.")
 
 
 def cell(row, name):

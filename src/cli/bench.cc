@@ -83,6 +83,8 @@ int run(const Shared& shared, const std::string& name, uint32_t n_streams,
                             {"decode_tokens_per_s", plain(r->decode_tokens_per_s)},
                             {"read_bandwidth_share", plain(r->read_bandwidth_share)},
                             {"read_bandwidth", plain(r->read_bandwidth)},
+                            {"dot_rate_share", plain(r->dot_rate_share)},
+                            {"dot_rate", plain(r->dot_rate)},
                             {"peak_bytes", plain(r->peak_bytes)},
                             {"kv_bytes", r->kv_bytes},
                             {"figures",
@@ -90,6 +92,8 @@ int run(const Shared& shared, const std::string& name, uint32_t n_streams,
                               {"decode_tokens_per_s", json_of(r->decode_tokens_per_s)},
                               {"read_bandwidth", json_of(r->read_bandwidth)},
                               {"read_bandwidth_share", json_of(r->read_bandwidth_share)},
+                              {"dot_rate", json_of(r->dot_rate)},
+                              {"dot_rate_share", json_of(r->dot_rate_share)},
                               {"peak_bytes", json_of(r->peak_bytes)},
                               {"load_s", json_of(r->load_s)}}}}
                            .dump(2));
@@ -100,6 +104,8 @@ int run(const Shared& shared, const std::string& name, uint32_t n_streams,
   fmt::print("  decode {:<6}       {}\n", options.decode, show(r->decode_tokens_per_s));
   fmt::print("  read bandwidth      {}\n", show(r->read_bandwidth));
   fmt::print("  share decode uses   {}\n", show(r->read_bandwidth_share));
+  fmt::print("  dot rate            {}\n", show(r->dot_rate));
+  fmt::print("  share prefill uses  {}\n", show(r->dot_rate_share));
   fmt::print("  peak memory         {}\n", show(r->peak_bytes));
   fmt::print("  start to ready      {}\n", show(r->load_s));
   return 0;

@@ -19,6 +19,7 @@ Scaled scaled(const std::string& unit, double value) {
   if (unit == "bytes")
     return std::fabs(value) >= 1073741824.0 ? Scaled{1 / 1073741824.0, "GiB"} : Scaled{1 / 1048576.0, "MiB"};
   if (unit == "bytes/s") return {1e-9, "GB/s"};
+  if (unit == "multiply-adds/s") return {1e-9, "GMAC/s"};
   if (unit == "share") return {100, "%"};
   return {1, nullptr};
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/arena.h"
+#include "kernels/dots.h"
 
 namespace bw::speed {
 namespace {
@@ -74,6 +75,29 @@ Figure read_bandwidth(uint64_t n_bytes, ThreadPool& pool, const Clock& clock) {
   Figure f = measured(best, "bytes/s",
                       fmt::format("best of {} passes over {:.0f} MiB, {} thread(s)", n_passes,
                                   mib(static_cast<double>(n_units * unit)), n_threads));
+  f.n = n_passes;
+  return f;
+}
+
+Figure dot_rate(const kernels::Table& table, ThreadPool& pool, const Clock& clock) {
+  constexpr uint64_t n_instructions = 20'000'000;  // some ten milliseconds
+  const char* const unit = "multiply-adds/s";
+  if (kernels::run_dots(table, 1'000'000) == 0)  // warms up
+    return unknown(unit, fmt::format("the {} kernels use no dot-product instruction", table.name));
+  double best = 0;
+  for (int pass = 0; pass < n_passes; ++pass) {
+    std::vector<uint64_t> done(static_cast<size_t>(pool.size()) * 8);  // a cache line each
+    const uint64_t begin = clock();
+    pool.run([&](int t) { done[static_cast<size_t>(t) * 8] = kernels::run_dots(table, n_instructions); });
+    const uint64_t ns = clock() - begin;
+    double macs = 0;
+    for (const uint64_t n : done) macs += static_cast<double>(n);
+    if (ns > 0) best = std::max(best, macs * 1e9 / static_cast<double>(ns));
+  }
+  if (best == 0) return unknown(unit, "the clock did not move");
+  Figure f = measured(best, unit,
+                      fmt::format("best of {} passes of the dot instruction of {}, {} thread(s)", n_passes,
+                                  table.name, pool.size()));
   f.n = n_passes;
   return f;
 }

@@ -86,6 +86,7 @@ Result<BenchReport> bench(const std::string& model_path, const BenchOptions& o, 
   r.n_threads = model->n_threads();
 
   const uint32_t n_vocab = model->spec().n_vocab;
+  const uint64_t head_macs = uint64_t{n_vocab} * model->spec().n_embd;
   BW_TRY(const int seq, context->new_sequence());
   BW_CHECK(feed(*context, seq, synthetic_prompt(file, n_vocab, o.depth, bench_seed), o.n_batch, false));
   const auto prompt = synthetic_prompt(file, n_vocab, o.prefill, bench_seed + 1);
@@ -113,6 +114,16 @@ Result<BenchReport> bench(const std::string& model_path, const BenchOptions& o, 
     r.read_bandwidth_share = derived(
         static_cast<double>(plan.bytes_read_per_token) * r.decode_tokens_per_s.value / r.read_bandwidth.value,
         "share", "weight bytes a step reads x steps a second / read bandwidth");
+  BW_TRY(const kernels::Table* table, kernels::choose(r.isa));
+  r.dot_rate = dot_rate(*table, *pool, clock);
+  if (!r.prefill_tokens_per_s.known() || !r.dot_rate.known())
+    r.dot_rate_share =
+        unknown("share", r.dot_rate.known() ? r.prefill_tokens_per_s.reason : r.dot_rate.reason);
+  else
+    r.dot_rate_share =
+        derived(static_cast<double>(plan.macs_per_token - head_macs) * r.prefill_tokens_per_s.value /
+                    r.dot_rate.value,
+                "share", "multiply-adds of a token's products without the head x tokens a second / dot rate");
   return r;
 }
 

@@ -206,6 +206,23 @@ TEST(Bandwidth, counts_the_bytes_read_by_the_clock_given) {
   EXPECT_FALSE(read_bandwidth(100, **pool, [&t] { return ++t; }).known());
 }
 
+TEST(DotRate, counts_multiply_adds_by_the_clock_given_and_is_unknown_without_a_dot_instruction) {
+  auto pool = ThreadPool::make(2);
+  ASSERT_TRUE(pool);
+  uint64_t t = 0;
+  for (const kernels::Table* table : kernels::tables()) {
+    if (!table->available()) continue;
+    const Figure f = dot_rate(*table, **pool, [&t] { return t += 1'000'000'000; });
+    EXPECT_EQ(f.known(), table->name != "scalar") << table->name;
+    // A second a pass of 20 million instructions and two threads, 16 to 16,384 multiply-adds each.
+    if (f.known()) {
+      EXPECT_EQ(f.birth, Birth::measured);
+      EXPECT_GE(f.value, 2 * 20e6 * 16) << table->name;
+      EXPECT_LE(f.value, 2 * 20.1e6 * 16384) << table->name;
+    }
+  }
+}
+
 // The real thing, on a model of the cache: this program is the child.
 class RealModel : public ::testing::TestWithParam<uint32_t> {};
 

@@ -91,6 +91,9 @@ struct BenchReport {
   Figure prefill_tokens_per_s, decode_tokens_per_s;  // medians, with order-statistic bounds where n allows
   Figure read_bandwidth,
       read_bandwidth_share;  // bytes/s on a buffer of what a token reads; share used in decode
+  // multiply-adds/s of the kernels' dot instruction alone; share of it that the products of a prompt's tokens
+  // use, without the head and attention
+  Figure dot_rate, dot_rate_share;
   Figure load_s;
   Figure peak_bytes;      // VmHWM before the bandwidth buffer is made
   uint64_t kv_bytes = 0;  // allocated for the cache
