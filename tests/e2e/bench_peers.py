@@ -18,7 +18,7 @@ import json, sys, time
 if sys.argv[1] == "--version": print("bitworth 9.9"); sys.exit()
 if sys.argv[1] == "run": print("a", flush=True); sys.exit()
 if "slow" in sys.argv[2]: time.sleep(60)
-print(json.dumps(dict(isa="stand-in", read_bandwidth=1e10, read_bandwidth_share=0.5, prefill_tokens_per_s=1000.0,
+print(json.dumps(dict(isa="stand-in", read_bandwidth=1e10, read_bandwidth_share=0.5, dot_rate=1e12, dot_rate_share=0.1, prefill_tokens_per_s=1000.0,
     decode_tokens_per_s=800.0 if "--streams" in sys.argv else 100.0, whole_tokens_per_s=400.0, ttft_p95_ms=50.0,
     peak_bytes=1100000000, kv_bytes=1000000000 - 6)))
 '''
