@@ -24,8 +24,12 @@ class CpuContext final : public Context {
     BW_TRY(Arena work, Arena::make("work buffers", layout.n_bytes));
     BW_TRY(Arena tables, Arena::make("RoPE tables", rope_table_bytes(s, o)));
     BW_CHECK(fill_rope_tables(*m, o.n_ctx, reinterpret_cast<float*>(tables.data())));
-    return std::unique_ptr<Context>(
-        new CpuContext(std::move(m), o, std::move(cache), layout, std::move(work), std::move(tables)));
+    std::array<std::vector<float>, 2> rests;
+    for (uint32_t i = 0; i < s.n_rope_tables(); ++i) {
+      BW_TRY(rests[i], resting(s, i == 1));
+    }
+    return std::unique_ptr<Context>(new CpuContext(std::move(m), o, std::move(cache), layout, std::move(work),
+                                                   std::move(tables), std::move(rests)));
   }
 
   Result<int> new_sequence() override { return cache_.new_sequence(); }
@@ -78,7 +82,7 @@ class CpuContext final : public Context {
 
  private:
   CpuContext(std::shared_ptr<PackedModel> m, const ContextOptions& o, KvCache cache, WorkLayout layout,
-             Arena work, Arena tables)
+             Arena work, Arena tables, std::array<std::vector<float>, 2> rests)
       : model_(std::move(m)),
         options_(o),
         cache_(std::move(cache)),
@@ -86,7 +90,8 @@ class CpuContext final : public Context {
         work_(std::move(work)),
         tables_(std::move(tables)),
         op_(*model_, cache_, layout_, work_.data(),
-            rope_tables(model_->spec(), o.n_ctx, reinterpret_cast<const float*>(tables_.data()))) {}
+            rope_tables(model_->spec(), o.n_ctx, reinterpret_cast<const float*>(tables_.data())),
+            std::move(rests)) {}
 
   Status pass(std::span<const Row> rows, size_t begin, size_t end, std::map<int, uint32_t>& next,
               const LogitsSink& sink) {

@@ -18,7 +18,7 @@ constexpr uint64_t panel_grain = 2;  // kernels take panels in pairs
 }  // namespace
 
 Cpu::Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte* work,
-         const RopeTables& rope)
+         const RopeTables& rope, std::array<std::vector<float>, 2> resting)
     : m_(model),
       s_(model.spec()),
       t_(*model.table),
@@ -28,6 +28,7 @@ Cpu::Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte
       at_(layout),
       work_(work),
       rope_(rope),
+      resting_(std::move(resting)),
       shares_(model.n_threads()),
       chunk_pointers_(static_cast<size_t>(model.n_threads())),
       left_(split_pairs(model.n_threads())) {
@@ -250,13 +251,16 @@ void Cpu::add_linear(X x, Input in, const CpuLinear& w, const CpuNorm& post) {
 }
 
 void Cpu::rope_store_row(size_t row, Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm,
-                         uint32_t layer) {
+                         const float* k_bias, uint32_t layer) {
   const PassRow& r = rows_[row];
   const uint32_t half = s_.n_rot / 2, hd = s_.head_dim, in_page = r.position % kernels::kv_chunk;
   const uint32_t page = cache_.pages(r.seq)[r.position / kernels::kv_chunk];
   const RopeTable& table = rope_[s_.is_local(layer)];
   const float *c = table.cos + size_t{r.position} * half, *sn = table.sin + size_t{r.position} * half;
   const bool neox = s_.rope_pairs == model::RopePairs::neox;
+  // A constant of all keys, which a softmax does not see and a Q8 cache would spend its bits on.
+  const float* bias = cache_.type() == KvType::q8 && !k_norm.w ? k_bias : nullptr;
+  const std::vector<float>& rests = resting_[s_.is_local(layer)];
   for (uint32_t h = 0; h < s_.n_head; ++h) {
     float* query = q.data + row * q.width + size_t{h} * hd;
     if (q_norm.w && !t_.rms_norm(query, q_norm.w, hd, s_.rms_eps, query)) note(Fault::query_norm);
@@ -266,6 +270,7 @@ void Cpu::rope_store_row(size_t row, Vec q, Vec k, Vec v, const CpuNorm& q_norm,
     float* key = k.data + row * k.width + size_t{h} * hd;
     if (k_norm.w && !t_.rms_norm(key, k_norm.w, hd, s_.rms_eps, key)) note(Fault::key_norm);
     t_.rope(key, c, sn, s_.n_rot, neox);
+    for (uint32_t i = 0; bias && i < hd; ++i) key[i] = key[i] - bias[size_t{h} * hd + i] * rests[i];
     if (!kv_.store_k(key, hd, in_page, cache_.chunk(page, layer, false, h))) note(Fault::key);
     if (!kv_.store_v(v.data + row * v.width + size_t{h} * hd, hd, in_page,
                      cache_.chunk(page, layer, true, h)))
@@ -273,9 +278,10 @@ void Cpu::rope_store_row(size_t row, Vec q, Vec k, Vec v, const CpuNorm& q_norm,
   }
 }
 
-void Cpu::qk_norm_rope_store(Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm, Kv& kv) {
+void Cpu::qk_norm_rope_store(Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm,
+                             const CpuLinear& k_of, Kv& kv) {
   if (!ok()) return;
-  each_row([&](size_t r) { rope_store_row(r, q, k, v, q_norm, k_norm, kv.layer); });
+  each_row([&](size_t r) { rope_store_row(r, q, k, v, q_norm, k_norm, k_of.bias, kv.layer); });
   settle({}, {}, kv.layer);
 }
 

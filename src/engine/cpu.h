@@ -46,7 +46,8 @@ class Cpu {
   using X = float*;
 
   // work: WorkLayout's arena.
-  Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte* work, const RopeTables& rope);
+  Cpu(PackedModel& model, KvCache& cache, const WorkLayout& layout, std::byte* work, const RopeTables& rope,
+      std::array<std::vector<float>, 2> resting);  // of rope_tables.h, [Spec::is_local]
 
   // Begins a pass of at most n_batch rows. `stage` may be empty.
   void begin(std::span<const PassRow> rows, const LogitsSink& sink, const StageSink& stage);
@@ -61,7 +62,8 @@ class Cpu {
     products({Input::Kind::normed, x, nullptr, linears[0]->w.k, &n}, linears, out.data(), Then::nothing);
     return out;
   }
-  void qk_norm_rope_store(Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm, Kv& kv);
+  void qk_norm_rope_store(Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm,
+                          const CpuLinear& k_of, Kv& kv);
   void keep_wanted(X x, Vec q);
   Input attend(Vec q, Kv& kv);
   Input norm_glu(X x, const CpuNorm& n, const CpuLinear& gate, const CpuLinear& up, const CpuLinear& down);
@@ -111,7 +113,7 @@ class Cpu {
   void each_row(F&& f);
   void softcap(float* x, size_t n) const;
   void rope_store_row(size_t row, Vec q, Vec k, Vec v, const CpuNorm& q_norm, const CpuNorm& k_norm,
-                      uint32_t layer);
+                      const float* k_bias, uint32_t layer);
   void note(Fault fault) {
     for (int seen = fault_.load();
          static_cast<int>(fault) < seen && !fault_.compare_exchange_weak(seen, static_cast<int>(fault));) {
@@ -129,6 +131,7 @@ class Cpu {
   const WorkLayout& at_;
   std::byte* const work_;
   const RopeTables rope_;
+  const std::array<std::vector<float>, 2> resting_;
   std::vector<Kv> kvs_;
 
   std::span<const PassRow> rows_;  // those still computed

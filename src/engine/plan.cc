@@ -77,7 +77,7 @@ struct Plan {
     live = 0;
     return {keep(linear(w))...};
   }
-  void qk_norm_rope_store(Vec, Vec, Vec, const NormRef& q, const NormRef& k, Kv&) {
+  void qk_norm_rope_store(Vec, Vec, Vec, const NormRef& q, const NormRef& k, const LinearRef&, Kv&) {
     norm(q);
     norm(k);
   }

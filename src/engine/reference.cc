@@ -169,6 +169,7 @@ struct Scalar {
   std::vector<Kv> cache;
   struct Angles {
     std::vector<float> cos, sin;  // [rows, n_rot/2]
+    model::RopeFrequencies frequencies;
   };
   std::vector<float> x;
   Angles angles[2];  // [1]: of local layers
@@ -266,8 +267,28 @@ struct Scalar {
     }
   }
   uint32_t layer_of(const Kv& kv) const { return uint32_t(&kv - cache.data()); }
+  // (7) the bias of a key, in the dimensions that turn less than a radian in 2^14 positions, leaves each key.
+  void take_bias_off(Vec& k, const gguf::TensorInfo* tensor, uint32_t layer) {
+    if (kv_type != KvType::q8 || tensor == nullptr || s.qk_norm) return;
+    auto bias = floats(*tensor);
+    if (!bias) {
+      fail(bias.error());
+      return;
+    }
+    const model::RopeFrequencies& f = angles[s.is_local(layer)].frequencies;
+    for (size_t row = 0; row < n_rows(); ++row)
+      for (uint32_t i = 0; i < s.n_kv(); ++i) {
+        const uint32_t dim = i % s.head_dim;
+        float factor = 1;
+        if (dim < s.n_rot) {
+          const uint32_t pair = s.rope_pairs == model::RopePairs::neox ? dim % (s.n_rot / 2) : dim / 2;
+          factor = f.inv[pair] < 1.0 / 16384 ? float(f.magnitude) : 0;
+        }
+        k.v[row * s.n_kv() + i] = k.v[row * s.n_kv() + i] - (*bias)[i] * factor;
+      }
+  }
   void qk_norm_rope_store(Vec& q, Vec& k, Vec& v, const NormRef& q_norm, const NormRef& k_norm,
-                          Kv& kv) {  // (6), (7)
+                          const LinearRef& k_of, Kv& kv) {  // (6), (7)
     if (ok() && s.qk_norm) norm(q.v, q_norm, s.head_dim, Fault::query_norm, q.v);
     if (ok() && s.qk_norm) norm(k.v, k_norm, s.head_dim, Fault::key_norm, k.v);
     if (!ok()) return;
@@ -276,6 +297,8 @@ struct Scalar {
       for (uint32_t h = 0; h < s.n_head; ++h) rotate(&q.v[row * s.n_q() + h * s.head_dim], row, at);
       for (uint32_t h = 0; h < s.n_head_kv; ++h) rotate(&k.v[row * s.n_kv() + h * s.head_dim], row, at);
     }
+    take_bias_off(k, k_of.bias, layer_of(kv));
+    if (!ok()) return;
     if (!reference::hold(kv_type, k.v, s.head_dim, false, kv.k))
       fail(non_finite(Fault::key, fmt::format("blk.{}.attn_k", layer_of(kv))));
     if (!reference::hold(kv_type, v.v, s.head_dim, true, kv.v))
@@ -342,6 +365,7 @@ Status run_reference(const gguf::File& file, std::span<const Token> tokens, cons
     BW_TRY(const model::RopeFrequencies f, model::rope_frequencies(local ? s.rope_local : s.rope, s.n_rot));
     Scalar::Angles& to = op.angles[local];
     const size_t half = f.inv.size();
+    to.frequencies = f;
     to.cos.resize(tokens.size() * half), to.sin.resize(to.cos.size());
     for (size_t pos = 0; pos < tokens.size(); ++pos)
       BW_CHECK(model::rope_row(f, uint32_t(pos), &to.cos[pos * half], &to.sin[pos * half]));

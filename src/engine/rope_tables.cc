@@ -15,6 +15,18 @@ RopeTables rope_tables(const model::Spec& s, uint32_t n_ctx, const float* memory
   return t;
 }
 
+Result<std::vector<float>> resting(const model::Spec& s, bool is_local) {
+  BW_TRY(const model::RopeFrequencies f, model::rope_frequencies(is_local ? s.rope_local : s.rope, s.n_rot));
+  std::vector<float> factors(s.head_dim, 1.0f);
+  const uint32_t half = s.n_rot / 2;
+  const bool neox = s.rope_pairs == model::RopePairs::neox;
+  for (uint32_t i = 0; i < half; ++i) {
+    const bool rests = f.inv[i] < 0x1p-14;  // a radian in 2^14 positions
+    factors[neox ? i : 2 * i] = factors[neox ? i + half : 2 * i + 1] = rests ? float(f.magnitude) : 0.0f;
+  }
+  return factors;
+}
+
 Status fill_rope_tables(PackedModel& m, uint32_t n_ctx, float* memory) {
   const model::Spec& s = m.spec();
   const uint64_t half = s.n_rot / 2;

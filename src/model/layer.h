@@ -26,7 +26,7 @@ struct Layer {
 // operation; an operation that failed makes the following ones do nothing (Op::status() tells the driver).
 // clang-format off
 //   norm_linear(x, N, L...) -> [Vec...]           linear(rms_norm(x)) + bias for each L; the norm is computed once
-//   qk_norm_rope_store(q, k, v, Nq, Nk, kv)       q and k norm by head where present, RoPE, then K and V to the cache
+//   qk_norm_rope_store(q, k, v, Nq, Nk, Lk, kv)   q and k norm by head where present, RoPE, then K and V to the cache
 //   keep_wanted(x, q)                             rows whose logits nobody wants end here: of x and q the others stay
 //   attend(q, kv) -> Vec                          softmax(q K^T) V over the stored positions, a local layer's window
 //   norm_glu(x, N, gate, up, down) -> Vec         act(gate(rms_norm(x))) * up(rms_norm(x)), in down's form
@@ -36,7 +36,7 @@ struct Layer {
 template <class Op, class N, class L>
 void layer(Op& op, const Layer<N, L>& w, typename Op::Kv& kv, typename Op::X x, bool last) {
   auto [q, k, v] = op.norm_linear(x, w.attn_norm, w.q, w.k, w.v);
-  op.qk_norm_rope_store(q, k, v, w.q_norm, w.k_norm, kv);
+  op.qk_norm_rope_store(q, k, v, w.q_norm, w.k_norm, w.k, kv);
   if (last) op.keep_wanted(x, q);
   op.add_linear(x, op.attend(q, kv), w.o, w.post_attn_norm);
   op.add_linear(x, op.norm_glu(x, w.ffn_norm, w.gate, w.up, w.down), w.down, w.post_ffn_norm);
