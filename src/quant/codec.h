@@ -31,10 +31,10 @@ void decode_blocks(const std::byte* src, size_t n_blocks, float* out) {
   Integers v;
   for (size_t b = 0; b < n_blocks; b++, src += T::bytes, out += T::block) {
     T::integers(src, v);
-    for (uint32_t i = 0; i < T::block; i += T::sub) {
+    for (uint32_t i = 0, s = 0; i < T::block; i += T::sub, ++s) {
       const bool has_scales = T::sub != T::block;
-      const float d = has_scales ? v.d * static_cast<float>(v.scale[i / T::sub]) : v.d;
-      const float m = has_scales ? v.m * static_cast<float>(v.min[i / T::sub]) : v.m;
+      const float d = has_scales ? v.d * static_cast<float>(v.scale[s]) : v.d;
+      const float m = has_scales ? v.m * static_cast<float>(v.min[s]) : v.m;
       for (uint32_t l = i; l < i + T::sub; l++) {
         const float x = d * static_cast<float>(v.q[l]);
         out[l] = !T::has_min ? x : has_scales ? x - m : x + m;

@@ -16,7 +16,7 @@ ChatTemplate::ChatTemplate(ChatTemplate&&) noexcept = default;
 ChatTemplate& ChatTemplate::operator=(ChatTemplate&&) noexcept = default;
 ChatTemplate::~ChatTemplate() = default;
 
-Result<ChatTemplate> ChatTemplate::parse(std::string source) {
+Result<ChatTemplate> ChatTemplate::parse(const std::string& source) {
   BW_TRY(jinja::Program program, jinja::parse(source));
   auto state = std::make_unique<State>();
   state->program = std::move(program);

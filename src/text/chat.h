@@ -35,7 +35,7 @@ struct RenderLimits {
 class ChatTemplate {
  public:
   // Parses; a syntax error names line and column and what was expected.
-  static Result<ChatTemplate> parse(std::string source);
+  static Result<ChatTemplate> parse(const std::string& source);
   ChatTemplate(ChatTemplate&&) noexcept;
   ChatTemplate& operator=(ChatTemplate&&) noexcept;
   ~ChatTemplate();
