@@ -245,7 +245,8 @@ Result<Value> filter_map(Interp& in, const Value& v, Args& args) {
     for (const Value& item : list->items) {
       BW_CHECK(in.meter.spend());
       BW_TRY(Value found, deep_item(in, item, *bound[0]));
-      out.push_back(found.undefined() && bound[1] ? *bound[1] : std::move(found));
+      if (found.undefined() && bound[1]) found = *bound[1];
+      out.push_back(std::move(found));
     }
   } else {
     const Value name = args.positional[0];
