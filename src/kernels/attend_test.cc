@@ -143,6 +143,14 @@ TEST(Attend, many_rows_at_once_each_see_their_own_keys) {
   check_both({.n_rows = attend_rows(1), .n_rep = 1, .head_dim = 64, .n_valid = 480});
   check_both({.n_rows = attend_rows(7), .n_rep = 7, .head_dim = 64, .n_valid = 240});
   check_both({.n_rows = attend_rows(15), .n_rep = 15, .head_dim = 80, .n_valid = 250});
+  // Whole groups of 64 dimensions, as tile registers take them: rows that fill tiles of 16 and do not.
+  for (const uint32_t head_dim : {64u, 128u, 192u, 256u})
+    for (const uint32_t n_rows : {9u, 16u, 37u}) {
+      check_both({.n_rows = n_rows, .n_rep = 1, .head_dim = head_dim, .n_valid = 230});
+      check_both({.n_rows = n_rows, .n_rep = 3, .head_dim = head_dim, .n_valid = 1, .spread = 30});
+      check_both(
+          {.n_rows = n_rows, .n_rep = 2, .head_dim = head_dim, .n_valid = 500, .spread = 3, .window = 70});
+    }
 }
 
 TEST(Attend, keys_before_the_window_are_neither_read_nor_tested_wherever_it_begins) {

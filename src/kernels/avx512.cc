@@ -9,6 +9,7 @@
 #include "kernels/avx512.h"
 #include "kernels/fma.h"
 #include "kernels/kv_q8.h"
+#include "kernels/panel.h"
 
 namespace bw::kernels::avx512 {
 
@@ -39,14 +40,25 @@ namespace {
 }  // namespace bw::kernels::avx512
 BW_TARGET_END
 
+BW_TARGET_BEGIN_AMX
+namespace bw::kernels::avx512 {
+namespace {
+#include "kernels/amx_tiles.inc"
+
+#include "kernels/amx_attend.inc"
+}  // namespace
+}  // namespace bw::kernels::avx512
+BW_TARGET_END
+
 namespace bw::kernels {
 namespace {
-constexpr Table with_products(std::string_view name, bool (*can)(), decltype(Table::product) product) {
+constexpr Table with(std::string_view name, bool (*can)(), decltype(Table::product) product,
+                     const KvKernels* q8) {
   using namespace avx512;
-  return {name, can, non_finite, act32, act256, product, rms_norm, exp, glu, add_to, rope, &kv_f16, &kv_q8};
+  return {name, can, non_finite, act32, act256, product, rms_norm, exp, glu, add_to, rope, &kv_f16, q8};
 }
 }  // namespace
-const Table avx512::table = with_products("avx512vnni", avx512::available, avx512::product);
-const Table amx::table = with_products("amx", amx::available, amx::product);
+const Table avx512::table = with("avx512vnni", avx512::available, avx512::product, &avx512::kv_q8);
+const Table amx::table = with("amx", amx::available, amx::product, &avx512::kv_q8_tiles);
 }  // namespace bw::kernels
 #endif
