@@ -66,7 +66,8 @@ Result<const Value*> find(Meter& m, const Dict& dict, const Value& key) {
 Result<Value> make_dict(Meter& m, std::vector<std::pair<Value, Value>> entries) {
   BW_CHECK(m.allocate(64 + entries.size() * 2 * sizeof(Value)));
   auto dict = std::make_shared<Dict>();
-  for (auto& [k, v] : entries) {
+  for (auto& entry : entries) {
+    Value &k = entry.first, &v = entry.second;
     if (k.list() || k.dict() || k.undefined() || k.is<CallablePtr>() || k.is<Namespace*>() || k.is<Loop*>())
       return bad_input("a dict key must be text, a number, a boolean or none, not " + type_name(k));
     dict->depth = std::max(dict->depth, 1 + depth_of(v));
@@ -206,7 +207,7 @@ std::string real_text(double x) {
   if (std::isinf(x)) return x < 0 ? "-inf" : "inf";
   char buffer[64];
   const auto end = std::to_chars(buffer, buffer + sizeof buffer, x, std::chars_format::scientific).ptr;
-  const std::string s(buffer, end);  // d.ddde+XX, the shortest that reads back as x
+  std::string s(buffer, end);  // d.ddde+XX, the shortest that reads back as x
   const size_t e = s.find('e');
   const int exponent = std::stoi(s.substr(e + 1));
   if (exponent < -4 || exponent >= 16) return s;
