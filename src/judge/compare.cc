@@ -161,22 +161,24 @@ class Comparer {
     return static_cast<uint32_t>(std::clamp(fit, double{kFewestChunks}, double{kMostChunks}));
   }
 
+  // Why a candidate's divergence is not measured; empty where it is.
+  std::string not_screened(const Loaded& l) const {
+    if (!reference_) return no_reference_;
+    if (reference_never_loaded_) return kOutOfTime;
+    if (!reference_->context) return "reference and candidate do not fit into memory together";
+    if (l.tokenizer->digest() != reference_->tokenizer->digest()) return "other vocabulary";
+    if (!l.context) return kOutOfTime;
+    return {};
+  }
+
   Status screen(std::vector<Loaded>& group) {
     std::vector<Loaded*> with;
     for (Loaded& l : group) {
-      std::string& why = l.subject->candidate->degradation.divergence_unknown;
-      if (!reference_)
-        why = no_reference_;
-      else if (reference_never_loaded_)
-        why = kOutOfTime;
-      else if (!reference_->context)
-        why = "reference and candidate do not fit into memory together";
-      else if (l.tokenizer->digest() != reference_->tokenizer->digest())
-        why = "other vocabulary";
-      else if (!l.context)
-        why = kOutOfTime;
-      else
+      std::string why = not_screened(l);
+      if (why.empty())
         with.push_back(&l);
+      else
+        l.subject->candidate->degradation.divergence_unknown = std::move(why);
     }
     if (with.empty()) return {};
     BW_TRY(const std::string path, tasks::wikitext_path(run_.data_dir));
