@@ -69,8 +69,8 @@ Status load_all(const gguf::File& file, PackedModel& m, const LoadOptions& optio
     largest = std::max(largest, b.n_rows * b.row_bytes());
   }
 #ifdef __GLIBC__
-  ::malloc_trim(
-      0);  // holes that reading the header left would stay beside the weights: 2 MiB at 150,000 tokens
+  // Holes that reading the header left would stay beside the weights: 2 MiB at 150,000 tokens.
+  ::malloc_trim(0);
 #endif
   // Not from the heap, which would keep them: what stays after loading is the plan.
   std::vector<Arena> buffers;

@@ -53,14 +53,19 @@ Result<speed::Measured> measured_by_fake(const std::string&, const speed::Load& 
   return m;
 }
 
-TEST(Pipeline, a_model_against_itself_changes_nothing_and_an_interruption_loses_nothing) {
-  const std::string model = cache_dir() + "/models/smollm2-135m.gguf";
-  if (!std::filesystem::exists(model)) GTEST_SKIP() << model << " is missing: ./dev model smollm2";
+Inputs on_a_laptop() {
   setenv("BITWORTH_DATA", BITWORTH_SOURCE_DIR "/data", 1);
   Inputs in;
   auto scenario = scenario::load("laptop");
-  ASSERT_TRUE(scenario) << scenario.error().what;
+  if (!scenario) throw std::runtime_error(scenario.error().what);
   in.scenario = *scenario;
+  return in;
+}
+
+TEST(Pipeline, a_model_against_itself_changes_nothing_and_an_interruption_loses_nothing) {
+  const std::string model = cache_dir() + "/models/smollm2-135m.gguf";
+  if (!std::filesystem::exists(model)) GTEST_SKIP() << model << " is missing: ./dev model smollm2";
+  Inputs in = on_a_laptop();
   in.n_items = 8;
   in.budget_s = 600;
   in.reference = CandidateInput{model, "", Role::candidate};
@@ -132,11 +137,7 @@ TEST(Pipeline, a_model_against_itself_changes_nothing_and_an_interruption_loses_
 TEST(Pipeline, the_type_of_cache_reaches_plan_measurement_answers_and_hints_of_candidates_alone) {
   const std::string model = cache_dir() + "/models/smollm2-135m.gguf";
   if (!std::filesystem::exists(model)) GTEST_SKIP() << model << " is missing: ./dev model smollm2";
-  setenv("BITWORTH_DATA", BITWORTH_SOURCE_DIR "/data", 1);
-  Inputs in;
-  auto scenario = scenario::load("laptop");
-  ASSERT_TRUE(scenario) << scenario.error().what;
-  in.scenario = *scenario;
+  Inputs in = on_a_laptop();
   in.scenario.load.kv = engine::KvType::q8;
   in.n_items = 2;
   in.budget_s = 600;

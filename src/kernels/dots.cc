@@ -11,70 +11,37 @@
 
 namespace bw::kernels {
 namespace {
-
 constexpr uint64_t sums = 12;  // registers that sum side by side, more than latency times rate
-
-}  // namespace
+}
 }  // namespace bw::kernels
 
+// bw::kernels::SPACE::dots(rounds): EACH(ONE), an instruction into each of twelve registers, `rounds` times,
+// then AFTER. The registers follow.
+#define BW_DOTS(isa, space, each, one, after, ...)                                  \
+  BW_TARGET_BEGIN_##isa namespace bw::kernels::space {                              \
+    namespace {                                                                     \
+    void dots(uint64_t rounds) {                                                    \
+      for (uint64_t r = 0; r < rounds; ++r) asm volatile(each(one)::: __VA_ARGS__); \
+      asm volatile(after ::: __VA_ARGS__);                                          \
+    }                                                                               \
+    }                                                                               \
+  }                                                                                 \
+  BW_TARGET_END
+
 #ifdef BW_X86
-// Twelve times an instruction into registers 0 to 11, operands 12 and 13.
-#define BW_EACH_SUM(one)                                                                              \
+#define BW_EACH(one)                                                                                  \
   one("0") one("1") one("2") one("3") one("4") one("5") one("6") one("7") one("8") one("9") one("10") \
       one("11")
-#define BW_XMM_CLOBBERS \
+#define BW_REGISTERS \
   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11"
-
-BW_TARGET_BEGIN_SSE41
-namespace bw::kernels::sse41 {
-namespace {
-void dots(uint64_t rounds) {
-#define BW_ONE(i) "pmaddubsw %%xmm12, %%xmm" i "\n\t"
-  for (uint64_t r = 0; r < rounds; ++r) asm volatile(BW_EACH_SUM(BW_ONE)::: BW_XMM_CLOBBERS);
-#undef BW_ONE
-}
-}  // namespace
-}  // namespace bw::kernels::sse41
-BW_TARGET_END
-
-BW_TARGET_BEGIN_AVX2
-namespace bw::kernels::avx2 {
-namespace {
-void dots(uint64_t rounds) {
-#define BW_ONE(i) "vpmaddubsw %%ymm12, %%ymm13, %%ymm" i "\n\t"
-  for (uint64_t r = 0; r < rounds; ++r) asm volatile(BW_EACH_SUM(BW_ONE)::: BW_XMM_CLOBBERS);
-#undef BW_ONE
-  asm volatile("vzeroupper" ::: BW_XMM_CLOBBERS);
-}
-}  // namespace
-}  // namespace bw::kernels::avx2
-BW_TARGET_END
-
-BW_TARGET_BEGIN_AVXVNNI
-namespace bw::kernels::avxvnni {
-namespace {
-void dots(uint64_t rounds) {
-#define BW_ONE(i) "%{vex%} vpdpbusd %%ymm12, %%ymm13, %%ymm" i "\n\t"
-  for (uint64_t r = 0; r < rounds; ++r) asm volatile(BW_EACH_SUM(BW_ONE)::: BW_XMM_CLOBBERS);
-#undef BW_ONE
-  asm volatile("vzeroupper" ::: BW_XMM_CLOBBERS);
-}
-}  // namespace
-}  // namespace bw::kernels::avxvnni
-BW_TARGET_END
-
-BW_TARGET_BEGIN_AVX512
-namespace bw::kernels::avx512 {
-namespace {
-void dots(uint64_t rounds) {
-#define BW_ONE(i) "vpdpbusd %%zmm12, %%zmm13, %%zmm" i "\n\t"
-  for (uint64_t r = 0; r < rounds; ++r) asm volatile(BW_EACH_SUM(BW_ONE)::: BW_XMM_CLOBBERS);
-#undef BW_ONE
-  asm volatile("vzeroupper" ::: BW_XMM_CLOBBERS);
-}
-}  // namespace
-}  // namespace bw::kernels::avx512
-BW_TARGET_END
+#define BW_SSE(i) "pmaddubsw %%xmm12, %%xmm" i "\n\t"
+#define BW_AVX2(i) "vpmaddubsw %%ymm12, %%ymm13, %%ymm" i "\n\t"
+#define BW_AVXVNNI(i) "%{vex%} vpdpbusd %%ymm12, %%ymm13, %%ymm" i "\n\t"
+#define BW_AVX512(i) "vpdpbusd %%zmm12, %%zmm13, %%zmm" i "\n\t"
+BW_DOTS(SSE41, sse41, BW_EACH, BW_SSE, "", BW_REGISTERS)
+BW_DOTS(AVX2, avx2, BW_EACH, BW_AVX2, "vzeroupper", BW_REGISTERS)
+BW_DOTS(AVXVNNI, avxvnni, BW_EACH, BW_AVXVNNI, "vzeroupper", BW_REGISTERS)
+BW_DOTS(AVX512, avx512, BW_EACH, BW_AVX512, "vzeroupper", BW_REGISTERS)
 
 BW_TARGET_BEGIN_AMX
 namespace bw::kernels::amx {
@@ -82,10 +49,10 @@ namespace {
 #include "kernels/amx_tiles.inc"
 
 void dots(uint64_t rounds) {
-  alignas(64) static constexpr int8_t ones[1024] = {1};
+  alignas(64) static constexpr int8_t bytes[1024] = {1};
   configure(16, 64, 4, 6);
-  load_tile<4>(ones, line);
-  load_tile<6>(ones, line);
+  load_tile<4>(bytes, line);
+  load_tile<6>(bytes, line);
   zero_tile<0>(), zero_tile<1>(), zero_tile<2>(), zero_tile<3>();
   for (uint64_t r = 0; r < rounds; ++r)
     dot_tile<0, 4, 6>(), dot_tile<1, 4, 6>(), dot_tile<2, 4, 6>(), dot_tile<3, 4, 6>();
@@ -97,33 +64,14 @@ BW_TARGET_END
 #endif
 
 #ifdef BW_ARM
-#define BW_EACH_SUM(one)                                                                                \
+#define BW_EACH(one)                                                                                    \
   one("0") one("1") one("2") one("3") one("4") one("5") one("6") one("7") one("16") one("17") one("18") \
       one("19")
-#define BW_V_CLOBBERS "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v16", "v17", "v18", "v19"
-BW_TARGET_BEGIN_DOTPROD
-namespace bw::kernels::neon_dotprod {
-namespace {
-void dots(uint64_t rounds) {
-#define BW_ONE(i) "sdot v" i ".4s, v20.16b, v21.16b\n\t"
-  for (uint64_t r = 0; r < rounds; ++r) asm volatile(BW_EACH_SUM(BW_ONE)::: BW_V_CLOBBERS);
-#undef BW_ONE
-}
-}  // namespace
-}  // namespace bw::kernels::neon_dotprod
-BW_TARGET_END
-
-BW_TARGET_BEGIN_I8MM
-namespace bw::kernels::neon_i8mm {
-namespace {
-void dots(uint64_t rounds) {
-#define BW_ONE(i) "smmla v" i ".4s, v20.16b, v21.16b\n\t"
-  for (uint64_t r = 0; r < rounds; ++r) asm volatile(BW_EACH_SUM(BW_ONE)::: BW_V_CLOBBERS);
-#undef BW_ONE
-}
-}  // namespace
-}  // namespace bw::kernels::neon_i8mm
-BW_TARGET_END
+#define BW_REGISTERS "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v16", "v17", "v18", "v19"
+#define BW_SDOT(i) "sdot v" i ".4s, v20.16b, v21.16b\n\t"
+#define BW_SMMLA(i) "smmla v" i ".4s, v20.16b, v21.16b\n\t"
+BW_DOTS(DOTPROD, neon_dotprod, BW_EACH, BW_SDOT, "", BW_REGISTERS)
+BW_DOTS(I8MM, neon_i8mm, BW_EACH, BW_SMMLA, "", BW_REGISTERS)
 #endif
 
 namespace bw::kernels {

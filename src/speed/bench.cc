@@ -3,7 +3,7 @@
 
 #include "base/thread_pool.h"
 #include "engine/sampler.h"
-#include "speed/bandwidth.h"
+#include "speed/limits.h"
 #include "speed/opened.h"
 #include "speed/samples.h"
 

@@ -12,7 +12,7 @@
 #include "base/thread_pool.h"
 #include "engine/engine.h"
 #include "gguf/file.h"
-#include "speed/bandwidth.h"
+#include "speed/limits.h"
 #include "speed/wire.h"
 
 namespace bw::speed {

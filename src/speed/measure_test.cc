@@ -7,7 +7,7 @@
 #include <filesystem>
 
 #include "base/file.h"
-#include "speed/bandwidth.h"
+#include "speed/limits.h"
 #include "speed/process.h"
 #include "speed/wire.h"
 

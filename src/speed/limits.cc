@@ -1,4 +1,4 @@
-#include "speed/bandwidth.h"
+#include "speed/limits.h"
 
 #include <fmt/format.h>
 
