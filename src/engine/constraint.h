@@ -1,0 +1,28 @@
+// What a request's output must obey, token by token: a grammar above the engine says which tokens may come
+// next. In: the tokens chosen. Out: a bit a token. The sampler leaves out what is not allowed before anything
+// else looks at the logits, so the choice is the one among allowed tokens (docs/bn1.md section 8).
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "base/result.h"
+#include "text/tokenizer.h"
+
+namespace bw::engine {
+
+// Bit t % 64 of word t / 64: token t may come. Words [ceil(n_vocab / 64)].
+using TokenMask = std::span<const uint64_t>;
+inline bool allows(TokenMask mask, text::Token t) {
+  return (mask[size_t(t) / 64] >> (size_t(t) % 64)) & 1;
+}
+
+class Constraint {
+ public:
+  virtual ~Constraint() = default;
+  // Of the next token; lives until accept(). A token that ends the generation is allowed only where the
+  // output may end. Error: nothing can follow (the request ends with it).
+  virtual Result<TokenMask> allowed() = 0;
+  virtual void accept(text::Token token) = 0;  // one that allowed() allowed
+};
+
+}  // namespace bw::engine
