@@ -27,6 +27,7 @@ struct Ask {
   uint32_t top_log_probs = 0;
   bool echo_prompt_log_probs = false;
   std::shared_ptr<const grammar::Grammar> grammar;  // own engine: decoded under it
+  std::string schema;  // what `grammar` was made of; empty: any object. For records, not read here
   std::string response_format_json;                 // endpoint: handed on
   uint64_t deadline_ns = 0;                         // monotonic_ns() after which it is given up; 0: none
 };
