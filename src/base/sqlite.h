@@ -38,9 +38,8 @@ class SqliteUse {
   SqliteUse& add(double value);
   SqliteUse& add(std::string_view text);
   SqliteUse& add_null();
-  SqliteUse& add(const std::optional<std::string>& text) {
-    return text ? add(std::string_view(*text)) : add_null();
-  }
+  SqliteUse& add(const std::string& text) { return add(std::string_view(text)); }
+  SqliteUse& add(const char* text) { return add(std::string_view(text)); }
   Result<bool> row();  // the next one; false: there is none
   Status done();       // runs it to its end, for what returns nothing
   int64_t number(int column) const;

@@ -45,8 +45,7 @@ constexpr const char* footer =
 
 // Commands of the design that are not built yet answer by name, so that a script never mistakes silence for
 // success.
-constexpr const char* not_built[] = {"serve",  "contract", "review",    "pilot", "audit",
-                                     "deploy", "train",    "calibrate", "chat"};
+constexpr const char* not_built[] = {"contract", "review", "pilot", "audit", "train", "calibrate", "chat"};
 
 }  // namespace
 
@@ -65,24 +64,6 @@ int complain(const Error& error) {
   fmt::print(stderr, "bitworth: {}\n", error.what);
   if (!error.next.empty()) fmt::print(stderr, "  next: {}\n", error.next);
   return error.code == Code::failed ? 1 : 2;
-}
-
-Result<std::string> resolve_model(const std::string& name) {
-  namespace fs = std::filesystem;
-  std::error_code ec;
-  if (fs::exists(name, ec)) return name;
-  const fs::path cache = fs::path(cache_dir()) / "models";
-  if (name.find('/') == std::string::npos) {
-    for (const std::string& file : {name, name + ".gguf"})
-      if (fs::exists(cache / file, ec)) return (cache / file).string();
-  }
-  std::string have;
-  for (const auto& entry : fs::directory_iterator(cache, ec))
-    if (entry.path().extension() == ".gguf")
-      have += (have.empty() ? "" : ", ") + entry.path().stem().string();
-  return bad_input(fmt::format("{}: no such file, and no model of that name in {}", name, cache.string()),
-                   have.empty() ? "give the path of a GGUF file, or fetch one: ./dev model qwen0.5b"
-                                : "give a path, or one of: " + have);
 }
 
 Progress::Progress(const Shared& shared) : on_(!shared.quiet && ::isatty(2)), started_ns_(now_ns()) {}

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/model_path.h"
 #include "base/result.h"
 #include "report/figures.h"
 
@@ -36,10 +37,6 @@ int program(int argc, char** argv);
 
 // Prints "bitworth: WHAT" and "  next: NEXT" on stderr; returns the exit code of the error.
 int complain(const Error& error);
-
-// A path, or the name of a file in the own cache ("qwen2.5-coder-0.5b"). What does not exist is an Error that
-// says which names would.
-Result<std::string> resolve_model(const std::string& path_or_name);
 
 // One line on stderr, rewritten in place, only on a terminal and unless quiet.
 class Progress {
