@@ -10,8 +10,12 @@
 
 namespace bw::engine {
 
-// Bit t % 64 of word t / 64: token t may come. Words [ceil(n_vocab / 64)].
+// Bit t % 64 of word t / 64: token t may come. Words [ceil(n_vocab / 64)]; bits beyond n_vocab mean nothing.
+// Empty: every token may.
 using TokenMask = std::span<const uint64_t>;
+inline size_t mask_words(size_t n_vocab) {
+  return (n_vocab + 63) / 64;
+}
 inline bool allows(TokenMask mask, text::Token t) {
   return (mask[size_t(t) / 64] >> (size_t(t) % 64)) & 1;
 }
@@ -19,10 +23,14 @@ inline bool allows(TokenMask mask, text::Token t) {
 class Constraint {
  public:
   virtual ~Constraint() = default;
-  // Of the next token; lives until accept(). A token that ends the generation is allowed only where the
-  // output may end. Error: nothing can follow (the request ends with it).
+  Constraint() = default;
+  Constraint(const Constraint&) = delete;
+  // Of the next token, not empty; lives until accept(), and a second call before that gives the same. A token
+  // that ends the generation is allowed only where the output may end. Error: nothing can follow (the request
+  // ends with it).
   virtual Result<TokenMask> allowed() = 0;
-  virtual void accept(text::Token token) = 0;  // one that allowed() allowed
+  // One that allowed() allowed and that became part of the output: a stop token is not told.
+  virtual void accept(text::Token token) = 0;
 };
 
 }  // namespace bw::engine

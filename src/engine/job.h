@@ -66,7 +66,16 @@ inline void read_logits(Job& job, uint32_t position, std::span<const float> logi
   }
   const std::span<const Token> tokens = job.tokens;
   const uint32_t n_prompt = job.outcome.n_prompt;
-  auto token = sample(logits, r.sampler, n, {tokens.first(n_prompt), tokens.subspan(n_prompt)});
+  TokenMask mask;
+  if (r.constraint) {
+    auto allowed = r.constraint->allowed();
+    if (!allowed) {
+      job.error = allowed.error();
+      return;
+    }
+    mask = *allowed;
+  }
+  auto token = sample(logits, r.sampler, n, {tokens.first(n_prompt), tokens.subspan(n_prompt)}, mask);
   if (!token) {
     job.error = token.error();
     return;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -84,6 +85,39 @@ void keep_typical(std::vector<Kept>& kept, bool& in_id_order, float max, const S
   in_id_order = false;
 }
 
+// The first of the total order among what the mask allows; -1: nothing. A word of zeros costs one look, a
+// word of ones no more than no mask.
+Token first_allowed(std::span<const float> logits, TokenMask mask) {
+  Token best = -1;
+  float most = 0;
+  const auto look = [&](size_t i) {
+    if (best >= 0 && !(logits[i] > most)) return;
+    best = Token(i);
+    most = logits[i];
+  };
+  for (size_t w = 0; w < mask.size(); ++w) {
+    const size_t from = w * 64, n = std::min<size_t>(64, logits.size() - from);
+    if (mask[w] == ~uint64_t(0)) {
+      for (size_t i = from; i < from + n; ++i) look(i);
+      continue;
+    }
+    for (uint64_t bits = mask[w]; bits != 0; bits &= bits - 1) {
+      const size_t i = size_t(std::countr_zero(bits));
+      if (i < n) look(from + i);
+    }
+  }
+  return best;
+}
+
+Status check(TokenMask mask, size_t n_vocab) {
+  if (mask.empty() || mask.size() == mask_words(n_vocab)) return {};
+  return failed(fmt::format("token mask: expected {} words for {} tokens, found {}", mask_words(n_vocab),
+                            n_vocab, mask.size()));
+}
+Error nothing_allowed() {
+  return failed("token mask: no token is allowed");
+}
+
 double uniform(const SamplerOptions& o, uint32_t position) {
   const auto x = philox4x32_10({position, o.sample_index, 0, 0}, {uint32_t(o.seed), uint32_t(o.seed >> 32)});
   return double((uint64_t(x[0]) << 21) + (x[1] >> 11)) * 0x1p-53;
@@ -134,11 +168,23 @@ Status adjust(std::vector<float>& l, const SamplerOptions& o, const History& h) 
   return {};
 }
 
-// Everything from temperature on; the result is in id order.
-std::vector<Kept> filter(std::span<const float> logits, const SamplerOptions& o) {
-  const float max = largest(logits);
-  std::vector<Kept> kept(logits.size());
-  for (size_t i = 0; i < logits.size(); ++i) kept[i] = {Token(i), logits[i], 0};
+std::vector<Kept> all_allowed(std::span<const float> logits, TokenMask mask) {
+  std::vector<Kept> kept;
+  kept.reserve(logits.size());
+  for (size_t i = 0; i < logits.size();) {
+    const uint64_t word = mask.empty() ? ~uint64_t(0) : mask[i / 64];
+    const size_t end = std::min(logits.size(), i + 64);
+    if (word == 0) i = end;
+    for (; i < end; ++i)
+      if ((word >> (i % 64)) & 1) kept.push_back({Token(i), logits[i], 0});
+  }
+  return kept;
+}
+
+// Everything from temperature on, of what the mask allows, which is something; the result is in id order.
+std::vector<Kept> filter(std::span<const float> logits, const SamplerOptions& o, TokenMask mask) {
+  const float max = mask.empty() ? largest(logits) : logits[size_t(first_allowed(logits, mask))];
+  std::vector<Kept> kept = all_allowed(logits, mask);
   bool in_id_order = true;
   if (o.top_k > 0 && o.top_k < kept.size()) {
     std::nth_element(kept.begin(), kept.begin() + o.top_k, kept.end(), before);
@@ -216,8 +262,10 @@ Token greedy(std::span<const float> logits) {
 }
 
 Result<std::vector<Candidate>> candidates(std::span<const float> logits, const SamplerOptions& o,
-                                          const History& history) {
+                                          const History& history, TokenMask mask) {
   if (!(o.temperature > 0)) return bad_input("candidates of a draw: expected a temperature above 0");
+  BW_CHECK(check(mask, logits.size()));
+  if (!mask.empty() && first_allowed(logits, mask) < 0) return nothing_allowed();
   std::vector<float> changed;
   if (o.changes_logits()) {
     changed.assign(logits.begin(), logits.end());
@@ -225,20 +273,26 @@ Result<std::vector<Candidate>> candidates(std::span<const float> logits, const S
     logits = changed;
   }
   std::vector<Candidate> out;
-  for (const Kept& k : filter(logits, o)) out.push_back({k.id, k.e});
+  for (const Kept& k : filter(logits, o, mask)) out.push_back({k.id, k.e});
   return out;
 }
 
 Result<Token> sample(std::span<const float> logits, const SamplerOptions& o, uint32_t position,
-                     const History& history) {
+                     const History& history, TokenMask mask) {
+  BW_CHECK(check(mask, logits.size()));
   std::vector<float> changed;
   if (o.changes_logits()) {
     changed.assign(logits.begin(), logits.end());
     BW_CHECK(adjust(changed, o, history));
     logits = changed;
   }
+  if (!mask.empty()) {
+    const Token first = first_allowed(logits, mask);
+    if (first < 0) return nothing_allowed();
+    if (o.temperature == 0) return first;
+  }
   if (o.temperature == 0) return greedy(logits);
-  const std::vector<Kept> kept = filter(logits, o);
+  const std::vector<Kept> kept = filter(logits, o, mask);
   double total = 0;
   for (const Kept& k : kept) total += k.e;
   const double aim = uniform(o, position) * total;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/constraint.h"
 #include "text/tokenizer.h"
 
 namespace bw::engine {
@@ -51,10 +52,11 @@ struct History {
 };
 
 text::Token greedy(std::span<const float> logits);
-// `position` is the position the new token will take (Philox counter). Error: a bias for a token outside the
-// vocabulary.
+// `position` is the position the new token will take (Philox counter). What `mask` does not allow takes no
+// part: the choice is the one that a vocabulary of the allowed tokens alone would give. Error: a bias for a
+// token outside the vocabulary, a mask of another length, one that allows nothing.
 Result<text::Token> sample(std::span<const float> logits, const SamplerOptions& options, uint32_t position,
-                           const History& history = {});
+                           const History& history = {}, TokenMask mask = {});
 
 // What a draw is made from: the tokens every filter kept, by ascending id. temperature > 0.
 struct Candidate {
@@ -62,10 +64,10 @@ struct Candidate {
   double e = 0;  // in proportion to its probability
 };
 Result<std::vector<Candidate>> candidates(std::span<const float> logits, const SamplerOptions& options,
-                                          const History& history = {});
+                                          const History& history = {}, TokenMask mask = {});
 
-// Natural logarithms of probabilities at temperature 1, of the logits as the model gave them: no option
-// changes them.
+// Natural logarithms of probabilities at temperature 1, of the logits as the model gave them: no option and
+// no mask changes them.
 struct TokenLogProb {
   text::Token token = 0;
   double log_probability = 0;

@@ -61,18 +61,26 @@ inline bool sample_one(std::string_view bytes) {
     l = in.take<float>();
     if (!std::isfinite(l)) l = 0;  // the engine lets none through
   }
+  std::vector<uint64_t> mask;  // none where the bytes have ended
+  if (in.take<uint8_t>() % 2) {
+    mask.resize(mask_words(n_vocab));
+    for (uint64_t& word : mask) word = in.take<uint64_t>();
+  }
+  size_t n_allowed = mask.empty() ? n_vocab : 0;
+  for (size_t i = 0; !mask.empty() && i < n_vocab; ++i) n_allowed += allows(mask, Token(i));
   if (!check(o)) return false;
   const bool bias_outside = std::any_of(o.bias.begin(), o.bias.end(),
                                         [&](const LogitBias& b) { return size_t(b.token) >= n_vocab; });
   const History history{prompt, output};
   for (uint32_t position = 0; position < 4; ++position) {
-    const auto t = sample(logits, o, position, history), again = sample(logits, o, position, history);
-    require(bool(t) != bias_outside);
+    const auto t = sample(logits, o, position, history, mask),
+               again = sample(logits, o, position, history, mask);
+    require(bool(t) != (bias_outside || n_allowed == 0));
     if (!t) continue;
-    require(*t == *again && *t >= 0 && size_t(*t) < n_vocab);
+    require(*t == *again && *t >= 0 && size_t(*t) < n_vocab && (mask.empty() || allows(mask, *t)));
     if (o.temperature == 0) continue;
-    const auto kept = candidates(logits, o, history);
-    require(kept && !kept->empty());
+    const auto kept = candidates(logits, o, history, mask);
+    require(kept && !kept->empty() && kept->size() <= n_allowed);
     require(std::any_of(kept->begin(), kept->end(),
                         [&](const Candidate& c) { return c.token == *t && c.e > 0; }));
     require(std::is_sorted(kept->begin(), kept->end(),

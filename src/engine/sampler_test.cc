@@ -252,6 +252,83 @@ TEST(Sampler, penalties_look_where_they_say) {
   EXPECT_EQ(*sample(l, {.presence_penalty = -0.6f}, 9, {prompt, output}), 1);
 }
 
+// Oracle: the same sampler over a vocabulary of the allowed tokens alone.
+TEST(Sampler, a_mask_gives_what_a_vocabulary_of_the_allowed_tokens_would) {
+  std::mt19937_64 random(12);
+  std::normal_distribution<float> normal(0, 3);
+  size_t n_moved = 0;
+  for (int i = 0; i < 3000; ++i) {
+    std::vector<float> all(1 + random() % 700);
+    for (float& x : all) x = i % 3 ? normal(random) : std::round(normal(random));
+    std::vector<uint64_t> mask(mask_words(all.size()));
+    for (uint64_t& word : mask) {
+      const uint64_t kinds[] = {0, ~uint64_t(0), random(), random() & random() & random() & random()};
+      word = kinds[random() % 4];  // bits beyond the vocabulary too
+    }
+    const auto must = Token(random() % all.size());
+    mask[size_t(must) / 64] |= uint64_t(1) << (must % 64);
+    std::vector<float> few;
+    std::vector<Token> ids, to_few(all.size(), -1);
+    for (Token t = 0; size_t(t) < all.size(); ++t)
+      if (allows(mask, t)) {
+        to_few[size_t(t)] = Token(few.size());
+        few.push_back(all[size_t(t)]);
+        ids.push_back(t);
+      }
+    SamplerOptions o{.temperature = float(random() % 4) * 0.5f,
+                     .top_k = random() % 2 ? 0 : uint32_t(1 + random() % 50),
+                     .top_p = random() % 2 ? 1.0f : float(random() % 100) * 0.01f,
+                     .min_p = random() % 2 ? 0.0f : float(random() % 100) * 0.01f,
+                     .typical = random() % 2 ? 1.0f : float(random() % 100) * 0.01f,
+                     .seed = random(),
+                     .sample_index = uint32_t(random() % 4),
+                     .repeat_penalty = random() % 2 ? 1.0f : 1.5f,
+                     .frequency_penalty = random() % 2 ? 0.0f : 0.7f};
+    SamplerOptions few_o = o;
+    if (random() % 2) {
+      o.bias = {{must, 5}};
+      few_o.bias = {{to_few[size_t(must)], 5}};
+    }
+    // What is not allowed may stand in the prompt; the small vocabulary has no id for it.
+    std::vector<Token> prompt(random() % 9), output(random() % 9), few_prompt, few_output;
+    for (Token& t : prompt) {
+      t = Token(random() % all.size());
+      if (to_few[size_t(t)] >= 0) few_prompt.push_back(to_few[size_t(t)]);
+    }
+    for (Token& t : output) {
+      t = ids[random() % ids.size()];
+      few_output.push_back(to_few[size_t(t)]);
+    }
+    const auto position = uint32_t(random());
+    const Token t = *sample(all, o, position, {prompt, output}, mask);
+    ASSERT_EQ(t, ids[size_t(*sample(few, few_o, position, {few_prompt, few_output}))]) << i;
+    n_moved += t != *sample(all, o, position, {prompt, output});
+    if (o.temperature == 0) continue;
+    const auto kept = candidates(all, o, {prompt, output}, mask),
+               want = candidates(few, few_o, {few_prompt, few_output});
+    ASSERT_EQ(kept->size(), want->size()) << i;
+    for (size_t k = 0; k < kept->size(); ++k) {
+      EXPECT_EQ((*kept)[k].token, ids[size_t((*want)[k].token)]);
+      EXPECT_EQ((*kept)[k].e, (*want)[k].e);
+    }
+  }
+  EXPECT_GT(n_moved, 500u);
+}
+
+TEST(Sampler, a_mask_that_allows_nothing_or_has_another_length_is_an_error) {
+  const std::vector<float> l{1, 2, 3};
+  const std::vector<uint64_t> none{~uint64_t(7)}, two{1, 1}, one{2};
+  for (const float temperature : {0.0f, 1.0f}) {
+    const SamplerOptions o{.temperature = temperature};
+    EXPECT_NE(sample(l, o, 0, {}, none).error().what.find("no token is allowed"), std::string::npos);
+    EXPECT_NE(sample(l, o, 0, {}, two).error().what.find("expected 1 words for 3 tokens, found 2"),
+              std::string::npos);
+    EXPECT_EQ(*sample(l, o, 0, {}, one), 1);
+  }
+  EXPECT_FALSE(candidates(l, {.temperature = 1}, {}, none));
+  EXPECT_FALSE(candidates(l, {.temperature = 1}, {}, two));
+}
+
 TEST(Sampler, options_that_mean_nothing_are_refused_by_name) {
   EXPECT_TRUE(check({}));
   EXPECT_NE(check({.temperature = -1}).error().what.find("temperature"), std::string::npos);

@@ -302,6 +302,7 @@ class Scheduler::Impl {
     if (o.tokens.empty()) o.ns_first = since(job);
     if (std::find(r.stop.begin(), r.stop.end(), token) != r.stop.end())
       return finish(job, Outcome::Reason::stop);
+    if (r.constraint) r.constraint->accept(token);
     job.tokens.push_back(token);
     o.tokens.push_back(token);
     const uint32_t index = uint32_t(o.tokens.size() - 1);

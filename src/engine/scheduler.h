@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "engine/constraint.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
 
@@ -51,6 +52,9 @@ struct ScheduledRequest {
   uint32_t max_tokens = 128;
   std::vector<Token> stop;  // ids that end the output (not part of it)
   SamplerOptions sampler;
+  // What the output must obey, at its start; this request's own, read and told from step() alone. Tokens that
+  // end the output stand in `stop` too. May be empty.
+  std::shared_ptr<Constraint> constraint = {};
   bool log_probs = false;         // of each token of output, with the top_log_probs likeliest (at most 20)
   bool prompt_log_probs = false;  // the same of the prompt, which is then computed whole
   uint32_t top_log_probs = 0;
