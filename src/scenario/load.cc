@@ -1,165 +1,31 @@
-// TOML -> Scenario. Every wrong thing is said with file:line:column, the key, what was expected and what was
-// found. A section is a list of (key, handler); a key outside it is an error that names the nearest one.
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
+// TOML -> Scenario, by toml_reader.h, which says every wrong thing with its place.
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
 #include "base/data_dir.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "scenario/quantity.h"
 #include "scenario/scenario.h"
+#include "scenario/toml_reader.h"
 
 namespace bw::scenario {
 namespace {
 
-using Handler = std::function<Status(const toml::node&, const std::string& key)>;
-struct Entry {
-  std::string key;
-  Handler handle;
-};
-
-std::string kind(const toml::node& node) {
-  switch (node.type()) {
-    case toml::node_type::table:
-      return "a table";
-    case toml::node_type::array:
-      return "a list";
-    case toml::node_type::string:
-      return fmt::format("the text \"{}\"", node.as_string()->get());
-    case toml::node_type::integer:
-      return fmt::format("the whole number {}", node.as_integer()->get());
-    case toml::node_type::floating_point:
-      return fmt::format("the number {}", node.as_floating_point()->get());
-    case toml::node_type::boolean:
-      return node.as_boolean()->get() ? "true" : "false";
-    default:
-      return "a date or time";
-  }
-}
-
-std::string joined(const std::string& table, const std::string& key) {
-  return fmt::format("{}.{}", table, key);
-}
-
-bool is_name(std::string_view s) {
-  const auto letter = [](char c) { return c >= 'a' && c <= 'z'; };
-  return !s.empty() && letter(s[0]) && std::all_of(s.begin(), s.end(), [&](char c) {
-    return letter(c) || (c >= '0' && c <= '9') || c == '_';
-  });
-}
-
-class Reader {
+class Reader : public TomlReader {
  public:
   Reader(std::string label, Scenario& s, bool built_in)
-      : label_(std::move(label)), s_(s), built_in_(built_in) {}
+      : TomlReader(std::move(label), built_in ? nullptr : &s.given), s_(s) {}
 
-  Error at(const toml::source_region& where, std::string_view message, std::string next = {}) const {
-    return bad_input(fmt::format("{}:{}:{}: {}", label_, where.begin.line, where.begin.column, message),
-                     std::move(next));
-  }
-  Error wrong(const toml::node& node, const std::string& key, std::string_view expected) const {
-    return at(node.source(), fmt::format("{}: expected {}, found {}", key, expected, kind(node)));
-  }
-
-  Status section(const toml::table& table, const std::string& prefix, const std::vector<Entry>& entries) {
-    for (const auto& [key, node] : table) {
-      const std::string own(key.str()), full = prefix.empty() ? own : joined(prefix, own);
-      const auto found =
-          std::find_if(entries.begin(), entries.end(), [&own](const Entry& e) { return e.key == own; });
-      if (found == entries.end()) {
-        std::vector<std::string> names;
-        names.reserve(entries.size());
-        for (const Entry& e : entries) names.push_back(e.key);
-        return unknown_key(key.source(), full, own, names);
-      }
-      BW_CHECK(found->handle(node, full));
-      if (!built_in_) s_.given.insert(full);
-    }
-    return {};
-  }
-  Error unknown_key(const toml::source_region& where, const std::string& full, const std::string& key,
-                    const std::vector<std::string>& names) const {
-    std::string known;
-    for (const std::string& n : names) known += (known.empty() ? "" : ", ") + n;
-    const std::string near = nearest(key, names);
-    return at(where,
-              near.empty() ? fmt::format("{}: unknown key", full)
-                           : fmt::format("{}: unknown key; the nearest known one is {}", full, near),
-              "known here: " + known);
-  }
-
-  Handler table(std::function<Status(const toml::table&, const std::string&)> inner) {
-    return [this, inner = std::move(inner)](const toml::node& node, const std::string& key) -> Status {
-      const toml::table* t = node.as_table();
-      if (!t) return wrong(node, key, "a table");
-      if (t->empty())
-        return at(node.source(), fmt::format("[{}] is empty: what it should decide is not said", key),
-                  "give it a key, or leave the section out");
-      return inner(*t, key);
-    };
-  }
-  Handler text(std::string& into) {
-    return [this, &into](const toml::node& node, const std::string& key) -> Status {
-      const auto* v = node.as_string();
-      if (!v || v->get().empty()) return wrong(node, key, "a text");
-      into = v->get();
-      return {};
-    };
-  }
-  Handler whole(uint32_t& into, uint32_t least, uint32_t most) {
-    return [this, &into, least, most](const toml::node& node, const std::string& key) -> Status {
-      const auto* v = node.as_integer();
-      if (!v || v->get() < least || v->get() > most)
-        return wrong(node, key, fmt::format("a whole number from {} to {}", least, most));
-      into = static_cast<uint32_t>(v->get());
-      return {};
-    };
-  }
   Handler kv_type(kernels::KvType& into) {
     return [this, &into](const toml::node& node, const std::string& key) -> Status {
-      std::string names;
-      for (const kernels::KvType t : kernels::kv_types) {
-        if (const auto* v = node.as_string(); v && v->get() == kernels::name(t)) {
-          into = t;
-          return {};
-        }
-        names += fmt::format("{}\"{}\"", names.empty() ? "" : " or ", kernels::name(t));
-      }
-      return wrong(node, key, names);
-    };
-  }
-  // A number in `unit`, bare or with a suffix in quotes; least <= value <= most, finite.
-  Result<double> value(const toml::node& node, const std::string& key, std::string_view unit, double least,
-                       double most) const {
-    double v = 0;
-    if (const auto* i = node.as_integer())
-      v = static_cast<double>(i->get());
-    else if (const auto* f = node.as_floating_point())
-      v = f->get();
-    else if (const auto* t = node.as_string()) {
-      auto q = quantity(t->get(), unit);
-      if (!q) return at(node.source(), fmt::format("{}: {}", key, q.error().what));
-      v = *q;
-    } else
-      return wrong(node, key, fmt::format("a number ({})", unit));
-    if (!std::isfinite(v)) return wrong(node, key, "a finite number");
-    if (v < least || v > most) {
-      const std::string range = std::isfinite(most) ? fmt::format("from {} to {}", least, most)
-                                                    : fmt::format("of at least {}", least);
-      return wrong(node, key, fmt::format("a number {} ({})", range, unit));
-    }
-    return v;
-  }
-  Handler number(double& into, std::string unit, double least, double most) {
-    return [this, &into, unit = std::move(unit), least, most](const toml::node& node,
-                                                              const std::string& key) -> Status {
-      BW_TRY(into, value(node, key, unit, least, most));
+      std::vector<std::string> names;
+      for (const kernels::KvType t : kernels::kv_types) names.emplace_back(kernels::name(t));
+      size_t which = 0;
+      BW_CHECK(one_of(which, names)(node, key));
+      into = kernels::kv_types[which];
       return {};
     };
   }
@@ -181,7 +47,7 @@ class Reader {
                                  [&](const Criterion& o) { return o.axis == axis && o.figure == c.figure; }),
                   all.end());
         all.push_back(std::move(c));
-        if (!built_in_) s_.given.insert(full);
+        note(full);
       }
       return {};
     });
@@ -245,7 +111,7 @@ class Reader {
       BW_TRY(margin, value(node, full, "points in 100", 0, 100));
       if (margin == 0)
         return wrong(node, full, "a number above 0 (points in 100): no test can show a margin of 0");
-      if (!built_in_) s_.given.insert(full);
+      note(full);
     }
     return {};
   }
@@ -256,9 +122,7 @@ class Reader {
     return s_.tasks.back();
   }
 
-  std::string label_;
   Scenario& s_;
-  bool built_in_;
 };
 
 Status Reader::read(const toml::table& root) {
@@ -276,11 +140,6 @@ Status Reader::read(const toml::table& root) {
   if (const toml::node* t = root.get("tasks"))
     BW_CHECK(
         table([this](const toml::table& x, const std::string& key) { return tasks(x, key); })(*t, "tasks"));
-  const auto inside = [this](std::vector<Entry> entries) {
-    return table([this, entries = std::move(entries)](const toml::table& t, const std::string& key) {
-      return section(t, key, entries);
-    });
-  };
   Load& l = s_.load;
   const std::vector<Entry> entries{
       {"name", text(s_.name)},
@@ -327,13 +186,7 @@ const std::vector<std::string>& built_in_names() {
 }
 
 Result<Scenario> parse(const std::string& text, const std::string& label, bool is_built_in) {
-  const toml::parse_result parsed = toml::parse(text, label);
-  if (!parsed) {
-    const auto& where = parsed.error().source().begin;
-    return bad_input(
-        fmt::format("{}:{}:{}: not TOML: {}", label, where.line, where.column, parsed.error().description()));
-  }
-  const toml::table& root = parsed.table();
+  BW_TRY(const toml::table root, parse_toml(text, label));
   Scenario s;
   if (const toml::node* base = root.get("extends")) {
     const auto* which = base->as_string();
