@@ -3,29 +3,14 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "text/json_answer.h"
+
 namespace bw::tasks {
 namespace {
 
 using Json = nlohmann::json;
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-std::string_view trimmed(std::string_view s) {
-  while (!s.empty() && is_space(s.front())) s.remove_prefix(1);
-  while (!s.empty() && is_space(s.back())) s.remove_suffix(1);
-  return s;
-}
-
-// A Markdown fence around the whole answer is taken off; anything else stays for the parser to refuse.
-std::string_view without_fence(std::string_view s) {
-  if (s.substr(0, 3) != "```") return s;
-  std::string_view inside = s.substr(3);
-  if (inside.substr(0, 4) == "json") inside.remove_prefix(4);
-  inside = trimmed(inside);
-  if (inside.size() >= 3 && inside.substr(inside.size() - 3) == "```") inside.remove_suffix(3);
-  return trimmed(inside);
-}
+using text::is_json_space;
+using text::trimmed;
 
 // Reads one flat object of strings by events, so that a repeated name is seen and nothing is built from a
 // reply that is refused. `why` holds the first rule that broke.
@@ -125,12 +110,12 @@ size_t object_end(std::string_view text) {
 }
 
 bool may_become_object(std::string_view text) {
-  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_json_space(text.front())) text.remove_prefix(1);
   return text.empty() || text.front() == '{' || text.front() == '`';
 }
 
 Result<Fields> parse_fields(std::string_view output, const std::vector<std::string>& allowed) {
-  const std::string_view body = without_fence(trimmed(output));
+  const std::string_view body = text::json_answer(output);
   FlatObject reader;
   // strict: anything after the object is an error. Invalid UTF-8 is refused by the parser's reader of
   // strings.
@@ -145,7 +130,7 @@ Result<Fields> parse_fields(std::string_view output, const std::vector<std::stri
 std::string normalised(std::string_view value) {
   std::string out;
   for (char c : trimmed(value)) {
-    if (!is_space(c))
+    if (!is_json_space(c))
       out += c;
     else if (out.back() != ' ')
       out += ' ';

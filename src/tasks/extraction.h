@@ -23,10 +23,9 @@ inline bool object_closed(std::string_view text) {
 // refuse.
 bool may_become_object(std::string_view text);
 
-// What a production parser would take. White space around is ignored, and one Markdown fence (``` or ```json,
-// closing fence optional, since decoding stops at the brace). Then exactly one JSON object (RFC 8259, valid
-// UTF-8), every name one of `allowed` and given once, every value a string. Anything before or after it is
-// refused: a program cannot tell prose from data. The empty object is taken. The error says which rule broke.
+// What a production parser would take: of the answer what text::json_answer leaves, and that exactly one JSON
+// object (RFC 8259, valid UTF-8), every name one of `allowed` and given once, every value a string. The empty
+// object is taken. The error says which rule broke.
 Result<Fields> parse_fields(std::string_view output, const std::vector<std::string>& allowed);
 
 // White space runs to one space, none at the ends. Letters stay as they are: the task is to copy.
