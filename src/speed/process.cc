@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/fd.h"
 #include "base/host.h"
 
 namespace bw::speed {
@@ -21,25 +22,6 @@ namespace {
 constexpr size_t most_output = 256u << 20;  // a million tokens' times are far below it
 constexpr size_t most_last_words = 2000;
 constexpr int exec_failed = 127;
-
-// A file descriptor with one owner.
-class Fd {
- public:
-  explicit Fd(int fd = -1) : fd_(fd) {}
-  Fd(Fd&& o) noexcept : fd_(std::exchange(o.fd_, -1)) {}
-  Fd& operator=(Fd&& o) noexcept {
-    std::swap(fd_, o.fd_);
-    return *this;
-  }
-  ~Fd() { close(); }
-  void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 struct Pipe {
   Fd parent, child;
