@@ -16,8 +16,8 @@ namespace bw::grammar {
 
 struct Limits {
   size_t max_schema_bytes = 256u << 10;
-  size_t max_depth = 32;      // of the schema, references followed
-  size_t max_nodes = 20'000;  // of the grammar
+  size_t max_depth = 64;       // of the schema's text
+  size_t max_nodes = 100'000;  // of the grammar, states of automata counted
 };
 
 // Immutable; shared by requests and threads.
@@ -36,6 +36,7 @@ class Grammar {
 
  private:
   friend class Masks;
+  friend class MaskConstraint;
   struct State;
   explicit Grammar(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
@@ -44,7 +45,7 @@ class Grammar {
 // Allowed tokens of grammars over one vocabulary, kept by grammar and state up to a bound. Any thread.
 class Masks {
  public:
-  // The tokenizer outlives it.
+  // The tokenizer outlives it and every constraint it started.
   explicit Masks(const text::Tokenizer& tokenizer, size_t max_bytes = 64u << 20);
   ~Masks();
   // A request's own: at the start of the grammar.
@@ -56,8 +57,9 @@ class Masks {
   Stats stats() const;
 
  private:
+  friend class MaskConstraint;
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace bw::grammar

@@ -1,0 +1,409 @@
+// Keywords checked, references and combinations taken apart, assertions gathered.
+#include "grammar/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string_view>
+
+#include "grammar/regex.h"
+#include "grammar/strings.h"
+
+namespace bw::grammar {
+namespace {
+constexpr size_t max_alternatives = 256, max_choices = 64, max_tried = 20'000;
+constexpr int max_chain = 128;
+constexpr int64_t max_bound_digits = 40;
+constexpr uint32_t max_multiple = 10'000;
+
+constexpr std::string_view annotations[] = {"title", "description", "default",    "examples", "$comment",
+                                            "$defs", "definitions", "deprecated", "readOnly", "writeOnly"};
+
+std::string at(const Json& v) {
+  return "#" + v.pointer();
+}
+Error expected(const Json& v, std::string_view what) {
+  return bad_input(fmt::format("{}: expected {}", at(v), what));
+}
+Error refused(const Json& v, std::string_view what) {
+  return bad_input(fmt::format("{}: {}", at(v), what), "docs/json-schema.md lists what is enforced");
+}
+bool is_schema(const Json& v) {
+  return v.is(Json::Kind::object) || v.is(Json::Kind::boolean);
+}
+Status all_schemas(const Json& v, bool named) {
+  if (!v.is(named ? Json::Kind::object : Json::Kind::array))
+    return expected(v, named ? "an object of schemas" : "an array of schemas");
+  for (const Json* item : v.items)
+    if (!is_schema(*item)) return expected(*item, "a schema: an object, true or false");
+  for (const Json::Member& m : v.members)
+    if (!is_schema(*m.value)) return expected(*m.value, "a schema: an object, true or false");
+  return {};
+}
+std::string percent_decoded(std::string_view s) {
+  std::string out;
+  for (size_t i = 0; i < s.size(); ++i) {
+    const auto digit = [](char c) {
+      return c >= '0' && c <= '9'   ? c - '0'
+             : c >= 'a' && c <= 'f' ? c - 'a' + 10
+             : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                    : -1;
+    };
+    if (s[i] == '%' && i + 2 < s.size() && digit(s[i + 1]) >= 0 && digit(s[i + 2]) >= 0) {
+      out += char(digit(s[i + 1]) * 16 + digit(s[i + 2]));
+      i += 2;
+    } else {
+      out += s[i];
+    }
+  }
+  return out;
+}
+template <class List, class T>
+bool has(const List& list, const T& value) {
+  return std::find(std::begin(list), std::end(list), value) != std::end(list);
+}
+}  // namespace
+
+Schemas joined(Schemas a, const Schemas& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  const auto order = [](const Json* x, const Json* y) { return x->index < y->index; };
+  std::sort(a.begin(), a.end(), order);
+  a.erase(std::unique(a.begin(), a.end()), a.end());
+  return a;
+}
+
+uint8_t types_of(const Json& type) {
+  constexpr std::pair<std::string_view, uint8_t> names[] = {
+      {"null", null_type},       {"boolean", boolean_type},
+      {"integer", integer_type}, {"number", number_type | integer_type},
+      {"string", string_type},   {"array", array_type},
+      {"object", object_type}};
+  if (type.is(Json::Kind::string))
+    for (const auto& [name, bits] : names)
+      if (name == type.text) return bits;
+  return 0;
+}
+
+std::optional<uint64_t> count_of(const Json& v) {
+  if (!v.is(Json::Kind::number)) return {};
+  const Decimal d = Decimal::parse(v.text);
+  if (d.negative || !d.is_integer()) return {};
+  if (!d.fits(9)) return uint64_t(1'000'000'000);  // nothing here is ever so long
+  const std::string digits = d.before_point();
+  return digits.empty() ? 0 : std::stoull(digits);
+}
+
+Status Schema::check(const Json& s) {
+  if (!checked_.insert(&s).second || s.is(Json::Kind::boolean)) return {};
+  for (const Json::Member& m : s.members) BW_CHECK(check_keyword(s, m));
+  return {};
+}
+
+Status Schema::check_keyword(const Json& s, const Json::Member& m) {
+  const std::string& k = m.name;
+  const Json& v = *m.value;
+  if (has(annotations, k)) return {};
+  if (k == "$schema") {
+    const bool known = v.is(Json::Kind::string) && (v.text.rfind("https://json-schema.org/", 0) == 0 ||
+                                                    v.text.rfind("http://json-schema.org/", 0) == 0);
+    return known ? Status{} : refused(v, "a dialect of JSON Schema that is not json-schema.org's");
+  }
+  if (k == "$id") return s.up ? refused(v, "a schema with an $id of its own inside another") : Status{};
+  if (k == "enum") return v.is(Json::Kind::array) ? Status{} : expected(v, "an array");
+  if (k == "const") return {};
+  if (k == "type") {
+    const std::vector<Json*> one{m.value};
+    for (const Json* t : v.is(Json::Kind::array) ? v.items : one)
+      if (!types_of(*t)) return expected(*t, "null, boolean, integer, number, string, array or object");
+    return {};
+  }
+  if (k == "$ref") return target(v) ? Status{} : Status(target(v).error());
+  if (k == "properties") return all_schemas(v, true);
+  if (k == "patternProperties") {
+    BW_CHECK(all_schemas(v, true));
+    for (const Json::Member& p : v.members) BW_CHECK(pattern(p.name, *p.value));
+    return {};
+  }
+  if (k == "items" && v.is(Json::Kind::array))
+    return refused(v, "an array of schemas is an older draft's form: say prefixItems");
+  if (k == "additionalProperties" || k == "items")
+    return is_schema(v) ? Status{} : expected(v, "a schema: an object, true or false");
+  if (k == "allOf" || k == "anyOf" || k == "oneOf" || k == "prefixItems") {
+    BW_CHECK(all_schemas(v, false));
+    return v.items.empty() ? expected(v, "at least one schema") : Status{};
+  }
+  if (k == "required") {
+    if (!v.is(Json::Kind::array)) return expected(v, "an array of names");
+    for (const Json* name : v.items)
+      if (!name->is(Json::Kind::string)) return expected(*name, "a name");
+    return {};
+  }
+  for (const std::string_view n :
+       {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"})
+    if (k == n) return count_of(v) ? Status{} : expected(v, "a whole number of 0 or more");
+  for (const std::string_view n : {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+    if (k == n) {
+      if (!v.is(Json::Kind::number)) return expected(v, "a number");
+      return Decimal::parse(v.text).fits(max_bound_digits)
+                 ? Status{}
+                 : refused(v, fmt::format("a bound of more than {} digits", max_bound_digits));
+    }
+  if (k == "multipleOf") {
+    if (!v.is(Json::Kind::number)) return expected(v, "a number");
+    const auto n = count_of(v);
+    if (!n || *n == 0 || *n > max_multiple)
+      return refused(v, fmt::format("multipleOf of other than a whole number from 1 to {}", max_multiple));
+    return {};
+  }
+  if (k == "pattern") {
+    if (!v.is(Json::Kind::string)) return expected(v, "a regular expression");
+    const auto dfa = pattern(v.text, v);
+    return dfa ? Status{} : Status(dfa.error());
+  }
+  if (k == "format") {
+    if (!v.is(Json::Kind::string)) return expected(v, "the name of a format");
+    return format_pattern(v.text)
+               ? Status{}
+               : refused(v, fmt::format("the format \"{}\" is not enforced (those are: {})", v.text,
+                                        formats_enforced));
+  }
+  if (k == "uniqueItems" && v.is(Json::Kind::boolean) && !v.boolean) return {};
+  return refused(v, fmt::format("the keyword \"{}\" is not enforced", k));
+}
+
+Result<const CharDfa*> Schema::pattern(const std::string& text, const Json& where) {
+  if (const auto known = patterns_.find(text); known != patterns_.end()) return &known->second;
+  auto dfa = pattern_dfa(text, max_states_);
+  if (!dfa)
+    return Error{dfa.error().code, fmt::format("{}: {}", at(where), dfa.error().what), dfa.error().next};
+  return &(patterns_[text] = std::move(*dfa));
+}
+
+Result<const Json*> Schema::target(const Json& ref) {
+  if (!ref.is(Json::Kind::string)) return expected(ref, "a reference");
+  if (ref.text.empty() || ref.text[0] != '#')
+    return refused(ref, "a reference to outside of the schema (only #/... is followed)");
+  const std::string pointer = percent_decoded(std::string_view(ref.text).substr(1));
+  if (!pointer.empty() && pointer[0] != '/')
+    return refused(ref, "a reference to an anchor (only #/... is followed)");
+  const Json* found = document_.at(pointer);
+  if (!found) return bad_input(fmt::format("{}: nothing stands at {}", at(ref), ref.text));
+  if (!is_schema(*found)) return bad_input(fmt::format("{}: {} is no schema", at(ref), ref.text));
+  return found;
+}
+
+// Subschemas that `schema` applies to its own place.
+Result<std::vector<const Json*>> Schema::same_place(const Json& schema) {
+  std::vector<const Json*> out;
+  if (const Json* ref = schema.find("$ref")) {
+    BW_TRY(const Json* to, target(*ref));
+    out.push_back(to);
+  }
+  for (const char* k : {"allOf", "anyOf", "oneOf"})
+    if (const Json* list = schema.find(k)) out.insert(out.end(), list->items.begin(), list->items.end());
+  return out;
+}
+
+// A schema that comes back to itself without having gone into the instance means nothing (JSON Schema Core,
+// 9.4.1).
+Status Schema::check_cycle(const Json& schema, int depth) {
+  int& state = cycle_[&schema];
+  if (state == 2) return {};
+  if (depth > max_chain)
+    return refused(schema,
+                   fmt::format("more than {} references and combinations one after the other", max_chain));
+  if (state == 1) return refused(schema, "a schema that refers back to itself at the same place");
+  state = 1;
+  BW_CHECK(check(schema));
+  BW_TRY(const std::vector<const Json*> next, same_place(schema));
+  for (const Json* s : next) BW_CHECK(check_cycle(*s, depth + 1));
+  cycle_[&schema] = 2;
+  return {};
+}
+
+Result<Schema::Alternatives> Schema::alternatives(const Schemas& set) {
+  Alternatives out;
+  for (const Json* s : set) BW_CHECK(check_cycle(*s));
+  BW_CHECK(expand(set, {}, {}, out));
+  return out;
+}
+
+Status Schema::expand(std::vector<const Json*> todo, Schemas so_far, std::vector<Choice> choices,
+                      Alternatives& out) {
+  if (++out.n_tried > max_tried || choices.size() > max_choices)
+    return bad_input("#: too many combinations of anyOf and oneOf at one place");
+  while (!todo.empty()) {
+    const Json* s = todo.back();
+    todo.pop_back();
+    if (s->is(Json::Kind::boolean)) {
+      if (!s->boolean) return {};
+      continue;
+    }
+    if (has(so_far, s)) continue;
+    so_far.push_back(s);
+    if (const Json* ref = s->find("$ref")) {
+      BW_TRY(const Json* to, target(*ref));
+      todo.push_back(to);
+    }
+    if (const Json* all = s->find("allOf")) todo.insert(todo.end(), all->items.begin(), all->items.end());
+    for (const bool one : {false, true})
+      if (const Json* branches = s->find(one ? "oneOf" : "anyOf")) choices.push_back({branches, one});
+  }
+  if (choices.empty()) {
+    if (out.all.size() >= max_alternatives)
+      return bad_input(
+          fmt::format("#: more than {} combinations of anyOf and oneOf at one place", max_alternatives));
+    out.all.push_back(joined(std::move(so_far), {}));
+    return {};
+  }
+  const Choice choice = choices.front();
+  choices.erase(choices.begin());
+  const std::vector<Json*>& branches = choice.branches->items;
+  for (size_t i = 0; choice.one && i < branches.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      out.pairs.push_back({choice.branches, joined(so_far, {branches[j], branches[i]})});
+  if (out.pairs.size() > 10 * max_alternatives)
+    return refused(*choice.branches, "too many pairs of branches");
+  for (const Json* branch : branches) BW_CHECK(expand({branch}, so_far, choices, out));
+  return {};
+}
+
+Result<std::optional<Facts>> Schema::facts(const Schemas& alternative, bool formats) {
+  Facts f;
+  for (const Json* s : alternative) BW_CHECK(add(f, *s, formats));
+  if (f.types == 0 || (f.literals && f.literals->empty())) return std::optional<Facts>{};
+  if (f.literals) {
+    std::vector<const Json*> kept;
+    for (const Json* value : *f.literals) {
+      bool holds = true;
+      for (const Json* s : alternative) {
+        BW_TRY(const bool ok, direct(*value, *s, formats));
+        holds &= ok;
+      }
+      const auto same = [&](const Json* other) { return equal(*other, *value); };
+      if (holds && std::none_of(kept.begin(), kept.end(), same)) kept.push_back(value);
+    }
+    if (kept.empty()) return std::optional<Facts>{};
+    f.literals = std::move(kept);
+    return std::optional(std::move(f));
+  }
+  const bool only_integers = !(f.types & number_type);
+  f.number.integer = only_integers || f.number.multiple != 0;
+  for (const auto& bound : {f.number.low, f.number.high})
+    if (bound && !f.number.integer && (f.types & number_type) && !bound->at.fits(max_number_digits))
+      return bad_input(fmt::format("{}: a bound of a number that is no integer, of more than {} digits: {}",
+                                   alternative.empty() ? "#" : at(*alternative.front()), max_number_digits,
+                                   bound->at.text()),
+                       "bounds of integers may have 40");
+  return std::optional(std::move(f));
+}
+
+Status Schema::add(Facts& f, const Json& s, bool formats) {
+  if (const Json* type = s.find("type")) {
+    uint8_t bits = type->is(Json::Kind::array) ? 0 : types_of(*type);
+    for (const Json* t : type->items) bits |= types_of(*t);
+    f.types &= bits;
+  }
+  const auto literals = [&](std::vector<const Json*> list) {
+    if (!f.literals) f.literals = std::move(list);  // those of others are checked later
+  };
+  if (const Json* v = s.find("enum")) literals({v->items.begin(), v->items.end()});
+  if (const Json* v = s.find("const")) literals({v});
+  for (const bool exclusive : {false, true}) {
+    if (const Json* v = s.find(exclusive ? "exclusiveMinimum" : "minimum"))
+      f.number.at_least({Decimal::parse(v->text), exclusive});
+    if (const Json* v = s.find(exclusive ? "exclusiveMaximum" : "maximum"))
+      f.number.at_most({Decimal::parse(v->text), exclusive});
+  }
+  if (const Json* v = s.find("multipleOf")) {
+    const auto n = uint32_t(*count_of(*v));
+    const uint64_t both = f.number.multiple ? std::lcm(uint64_t(f.number.multiple), uint64_t(n)) : n;
+    if (both > max_multiple) return refused(*v, fmt::format("multiples of {}", both));
+    f.number.multiple = uint32_t(both);
+  }
+  const auto most = [&](const char* name, uint64_t& value) {
+    if (const Json* v = s.find(name)) value = std::max(value, *count_of(*v));
+  };
+  const auto least = [&](const char* name, uint64_t& value) {
+    if (const Json* v = s.find(name)) value = std::min(value, *count_of(*v));
+  };
+  most("minLength", f.min_length);
+  least("maxLength", f.max_length);
+  most("minItems", f.min_items);
+  least("maxItems", f.max_items);
+  most("minProperties", f.min_properties);
+  least("maxProperties", f.max_properties);
+  if (const Json* v = s.find("pattern")) f.patterns.push_back(v);
+  if (const Json* v = s.find("format"); v && formats) f.formats.push_back(v);
+  if (s.find("prefixItems") || s.find("items")) f.arrays.push_back(&s);
+  if (s.find("properties") || s.find("patternProperties") || s.find("additionalProperties"))
+    f.objects.push_back(&s);
+  if (const Json* v = s.find("required"))
+    for (const Json* name : v->items)
+      if (!has(f.required, name->text)) f.required.push_back(name->text);
+  return {};
+}
+
+Schemas Schema::item(const Facts& f, size_t i) {
+  Schemas out;
+  for (const Json* s : f.arrays) {
+    const Json *prefix = s->find("prefixItems"), *items = s->find("items");
+    if (prefix && i < prefix->items.size())
+      out.push_back(prefix->items[i]);
+    else if (items)
+      out.push_back(items);
+  }
+  return joined(std::move(out), {});
+}
+size_t Schema::n_prefix(const Facts& f) {
+  size_t n = 0;
+  for (const Json* s : f.arrays)
+    if (const Json* prefix = s->find("prefixItems")) n = std::max(n, prefix->items.size());
+  return n;
+}
+
+std::vector<Schema::NamePattern> Schema::name_patterns(const Facts& f) {
+  std::vector<NamePattern> out;
+  for (const Json* s : f.objects)
+    if (const Json* patterns = s->find("patternProperties"))
+      for (const Json::Member& m : patterns->members) out.push_back({s, patterns, m.name, m.value});
+  return out;
+}
+Schemas Schema::other_member(const Facts& f, const std::vector<NamePattern>& patterns, uint32_t matched) {
+  Schemas out;
+  for (const Json* s : f.objects) {
+    bool any = false;
+    for (size_t i = 0; i < patterns.size(); ++i)
+      if (patterns[i].in == s && (matched >> i) & 1) {
+        out.push_back(patterns[i].value);
+        any = true;
+      }
+    const Json* additional = s->find("additionalProperties");
+    if (!any && additional) out.push_back(additional);
+  }
+  return joined(std::move(out), {});
+}
+Result<Schemas> Schema::member(const Facts& f, const std::string& name) {
+  Schemas out;
+  for (const Json* s : f.objects) {
+    bool any = false;
+    if (const Json* properties = s->find("properties"))
+      if (const Json* value = properties->find(name)) {
+        out.push_back(value);
+        any = true;
+      }
+    if (const Json* patterns = s->find("patternProperties"))
+      for (const Json::Member& m : patterns->members) {
+        BW_TRY(const CharDfa* dfa, pattern(m.name, *m.value));
+        if (!dfa->accepts(name)) continue;
+        out.push_back(m.value);
+        any = true;
+      }
+    const Json* additional = s->find("additionalProperties");
+    if (!any && additional) out.push_back(additional);
+  }
+  return joined(std::move(out), {});
+}
+
+}  // namespace bw::grammar
