@@ -14,11 +14,17 @@
 
 namespace bw::audit {
 
+class Disk;
+
 struct LogOptions {
-  std::string origin = "bitworth";  // first line of a checkpoint: whose log it is
+  std::string origin = "bitworth";  // of a new log: name of its key, first line of its checkpoints
   uint32_t max_batch = 256;         // entries an fsync
   uint64_t max_entry_bytes = 1u << 20;
-  bool read_only = false;  // no key, no lock; append() refuses
+  // No entry waits longer for a checkpoint that signs it. 0: signed before it is acknowledged; UINT32_MAX:
+  // only by checkpoint() and at the end.
+  uint32_t checkpoint_ms = 5000;
+  bool read_only = false;  // the log as it is now: no key, no lock, nothing repaired; append() refuses
+  Disk* disk = nullptr;    // tests: one that fails (audit/disk.h)
 };
 
 struct Checkpoint {
@@ -31,24 +37,27 @@ struct Checkpoint {
 // One writer a folder (a lock says who has it). Any thread.
 class Log {
  public:
-  // Makes folder and key pair where there are none (key: mode 0600). After a crash: an unfinished entry at
-  // the end, which nobody was told of, is cut, and said in repaired(). Anything else that is wrong is an
-  // Error.
+  // Makes folder and key pair where there are none (key: mode 0600). All entries are read and verified. After
+  // a crash: an unfinished entry at the end, which nobody was told of, is cut, and said in repaired().
+  // Anything else that is wrong is an Error.
   static Result<std::unique_ptr<Log>> open(const std::string& folder, const LogOptions& options = {});
   ~Log();  // what is queued is written first
 
-  // `json`: one JSON object; the log adds nothing to it. Returns when it is durable. A full disk: Error; the
-  // log then takes entries again when there is room.
+  // `json`: one JSON object on one line, with "kind" and "time" (docs/log.md); the log adds nothing to it.
+  // Returns when it is durable. A full disk: Error, the entry is not in the log, which takes entries again
+  // when there is room. A failed fsync: Error from then on, since nobody knows what the disk holds (open()
+  // finds out).
   Result<uint64_t> append(std::string_view json);
-  // The same without waiting: `done` is called from the writer's thread, in order of the indices.
+  // The same without waiting: `done` is called from the writer's thread, in order of the indices. It must not
+  // wait for this log.
   void append(std::string json, std::function<void(Result<uint64_t>)> done);
 
-  uint64_t size() const;                            // durable entries
-  Result<std::string> entry(uint64_t index) const;  // its JSON, byte for byte
-  std::string leaf_hash(uint64_t index) const;      // hexadecimal
-  Result<Checkpoint> checkpoint();                  // of size(), signed and saved now
-  const std::string& public_key() const;            // "NAME+HASH+BASE64", the signed-note form
-  const std::string& repaired() const;              // empty: nothing was
+  uint64_t size() const;                                // durable entries
+  Result<std::string> entry(uint64_t index) const;      // its JSON, byte for byte
+  Result<std::string> leaf_hash(uint64_t index) const;  // hexadecimal
+  Result<Checkpoint> checkpoint();                      // of size(), signed and on the disk
+  const std::string& public_key() const;                // "NAME+HASH+BASE64", the signed-note form
+  const std::string& repaired() const;                  // empty: nothing was
 
  private:
   struct State;
@@ -60,12 +69,14 @@ struct Verified {
   uint64_t n_entries = 0, n_checkpoints = 0;
   uint64_t n_after_checkpoint = 0;  // entries no checkpoint signs yet
   std::string root;
+  std::string unfinished;  // what a writer at work has at the end just now; empty: nothing
 };
-// Offline: every entry hashed, every checkpoint's signature and root, each a prefix of the next. `kept`: a
-// checkpoint a person kept elsewhere (may be empty), which must be a prefix too: that finds a cut or a fork
-// that its owner re-signed. Error names the entry or the checkpoint.
+// Offline: every entry hashed, every checkpoint's signature and root, each a prefix of the next. `kept`: the
+// note of a checkpoint a person kept elsewhere (may be empty), which must be a prefix too: that finds a cut
+// or a fork that its owner re-signed. Error names the entry or the checkpoint; code bad_input where the log
+// is not what was signed, failed where it could not be read.
 Result<Verified> verify(const std::string& folder, const std::string& public_key,
-                        const std::string& kept = {});
+                        const std::string& kept = {}, Disk* disk = nullptr);
 
 // Texts by digest, beside the log and not in it, so that one can be erased and the log still verifies. Any
 // thread.
