@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "base/cursor.h"
+#include "base/hash.h"
 #include "gguf/header.h"
 
 namespace bw::gguf {
@@ -120,6 +121,16 @@ Status add_parts(File& f, const SplitName& split, Header& first, uint64_t expect
 }
 
 }  // namespace
+
+Result<std::string> sha256(const File& file) {
+  if (file.shards.size() == 1) return sha256_file(file.shards[0].path());
+  std::string all;
+  for (const InFile& part : file.shards) {
+    BW_TRY(const std::string one, sha256_file(part.path()));
+    all += one;
+  }
+  return sha256_hex(all);
+}
 
 Result<File> open(const std::string& path) {
   BW_TRY(InFile file, InFile::open(path));

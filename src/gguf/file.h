@@ -64,6 +64,10 @@ struct File {
   Status read_rows_f32(const TensorInfo& t, uint64_t row, uint64_t n, float* out) const;
 };
 
+// What a file is known by in every record: the SHA-256 of its bytes, 64 lower-case hexadecimal characters; of
+// a split file that of its parts' digests, in order. Reads all of it.
+Result<std::string> sha256(const File& file);
+
 // Opens and checks. A split file ("NAME-00001-of-00003.gguf") is followed to all its parts.
 Result<File> open(const std::string& path);
 

@@ -5,7 +5,6 @@
 #include <set>
 
 #include "base/data_dir.h"
-#include "base/hash.h"
 #include "base/host.h"
 #include "judge/costs.h"
 #include "judge/observe.h"
@@ -28,13 +27,7 @@ Status open_subject(Run& run, CandidateInput input, bool is_reference) {
   Subject s;
   s.is_reference = is_reference;
   if (!is_reference) s.kv_type = run.in.kv_type.value_or(run.in.scenario.load.kv);
-  // A split file is known by all its parts, in order.
-  std::string digests;
-  for (const InFile& shard : file.shards) {
-    BW_TRY(const std::string digest, sha256_file(shard.path()));
-    digests += digest;
-  }
-  s.sha256 = file.shards.size() == 1 ? digests : sha256_hex(digests);
+  BW_TRY(s.sha256, gguf::sha256(file));
   s.input = std::move(input);
   s.file = std::move(file);
   run.subjects.push_back(std::move(s));

@@ -8,7 +8,6 @@
 #include <filesystem>
 
 #include "base/cursor.h"
-#include "base/hash.h"
 #include "base/thread_pool.h"
 #include "gguf/writer.h"
 #include "quantize/control.h"
@@ -139,16 +138,6 @@ class Maker {
   uint64_t done_ = 0, total_ = 0;
 };
 
-Result<std::string> source_digest(const gguf::File& in) {
-  if (in.shards.size() == 1) return sha256_file(in.shards[0].path());
-  std::string all;  // of a split file: the digest of its parts' digests, in order
-  for (const InFile& part : in.shards) {
-    BW_TRY(const std::string one, sha256_file(part.path()));
-    all += one;
-  }
-  return sha256_hex(all);
-}
-
 Status check_output(const gguf::File& in, const std::string& out, uint64_t need) {
   std::error_code ec;
   for (const InFile& part : in.shards)
@@ -196,7 +185,7 @@ Result<Summary> make(const gguf::File& in, const std::string& out, const Recipe&
   BW_CHECK(check_output(in, out, need));
   s.source_sha256 = options.source_sha256;
   if (s.source_sha256.empty()) {
-    BW_TRY(s.source_sha256, source_digest(in));
+    BW_TRY(s.source_sha256, gguf::sha256(in));
   }
   BW_TRY(auto pool, ThreadPool::make(options.n_threads));
   BW_TRY(auto writer,
