@@ -17,6 +17,7 @@ class TextStream {
   std::string push(Token token);
   // What was kept back, a cut character.
   std::string finish();
+  size_t n_held() const { return kept_.size(); }  // bytes kept back
 
  private:
   const Tokenizer& tokenizer_;
