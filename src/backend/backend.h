@@ -25,11 +25,11 @@ struct Ask {
   std::vector<std::string> stop;
   bool log_probs = false;
   uint32_t top_log_probs = 0;
-  bool echo_prompt_log_probs = false;
+  bool echo_prompt_log_probs = false;               // own: Reply::prompt_log_probs, with top_log_probs each
   std::shared_ptr<const grammar::Grammar> grammar;  // own engine: decoded under it
   std::string schema;  // what `grammar` was made of; empty: any object. For records, not read here
-  std::string response_format_json;                 // endpoint: handed on
-  uint64_t deadline_ns = 0;                         // monotonic_ns() after which it is given up; 0: none
+  std::string response_format_json;  // endpoint: handed on
+  uint64_t deadline_ns = 0;          // monotonic_ns() after which it is given up; 0: none
 };
 
 struct TokenText {
@@ -48,8 +48,12 @@ struct Reply {
   std::string text;
   enum class Finish { stop, length } finish = Finish::stop;
   uint32_t n_prompt = 0, n_output = 0, n_reused = 0;
-  std::vector<text::Token> prompt_tokens, tokens;  // own engine
-  std::vector<TokenText> log_probs;                // where asked for
+  std::vector<text::Token> prompt_tokens, tokens;  // own engine; tokens: as chosen, stop string included
+  // Where asked for: one a token of which `text` shows a byte at least.
+  std::vector<TokenText> log_probs;
+  std::vector<TokenText>
+      prompt_log_probs;     // echo_prompt_log_probs: one a token; the first's log_prob is 0, of nothing
+  std::string prompt_text;  // own engine, of a prompt given as ids
   std::optional<double> mean_log_prob;  // nats a token of output; own engine: always, where n_output > 0
   uint64_t ns_queued = 0, ns_first = 0, ns_total = 0;  // since submit()
 };
@@ -83,6 +87,7 @@ struct Info {
   std::string kind;          // "own" | "endpoint"
   std::string model_sha256;  // own: of the file
   std::string description;   // own: architecture, type, ISA; endpoint: URL and model
+  std::string kv;            // own: type of the cache, "f16" | "q8"; with model_sha256 it decides every bit
   uint32_t n_context = 0;    // 0: not known
 };
 
@@ -96,7 +101,8 @@ using AskId = uint64_t;
 
 class Backend {
  public:
-  virtual ~Backend() = default;  // ends what runs: on_done with unavailable
+  // Ends what runs: on_done with unavailable, before it returns (from an event of its own: soon after).
+  virtual ~Backend() = default;
   virtual const Info& info() const = 0;
   // Tokens of the prompt by its own tokenizer, or nothing where that cannot be known (an endpoint).
   virtual Result<std::optional<uint32_t>> count(const Ask& ask) const = 0;
@@ -118,8 +124,10 @@ Result<std::shared_ptr<Backend>> open_own(const OwnOptions& options);
 
 struct EndpointOptions {
   std::string name, url, model, key;  // url: up to and with /v1
-  uint64_t timeout_ms = 60'000;
-  uint32_t max_running = 8;
+  uint64_t timeout_ms = 60'000;       // from the start of the exchange to its end
+  uint64_t connect_ms = 5'000;        // name, connection, TLS
+  uint64_t stall_ms = 30'000;         // an answer that has begun, and of which nothing more comes
+  uint32_t max_running = 8, max_queued = 64;
 };
 Result<std::shared_ptr<Backend>> open_endpoint(const EndpointOptions& options);
 
