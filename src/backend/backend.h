@@ -25,6 +25,7 @@ struct Ask {
   std::vector<std::string> stop;
   bool log_probs = false;
   uint32_t top_log_probs = 0;
+  bool mean_log_prob = false;  // Reply::mean_log_prob without log_probs: a pass over the vocabulary a token
   bool echo_prompt_log_probs = false;               // own: Reply::prompt_log_probs, with top_log_probs each
   std::shared_ptr<const grammar::Grammar> grammar;  // own engine: decoded under it
   std::string schema;  // what `grammar` was made of; empty: any object. For records, not read here
@@ -54,7 +55,8 @@ struct Reply {
   std::vector<TokenText>
       prompt_log_probs;     // echo_prompt_log_probs: one a token; the first's log_prob is 0, of nothing
   std::string prompt_text;  // own engine, of a prompt given as ids
-  std::optional<double> mean_log_prob;  // nats a token of output; own engine: always, where n_output > 0
+  std::optional<double>
+      mean_log_prob;  // nats a token of output, where asked for (or log_probs), n_output > 0
   uint64_t ns_queued = 0, ns_first = 0, ns_total = 0;  // since submit()
 };
 

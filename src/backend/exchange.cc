@@ -134,7 +134,7 @@ Result<Spoken> speak(const Ask& ask, const std::string& model) {
   if (ask.sampler.frequency_penalty != 0) j["frequency_penalty"] = ask.sampler.frequency_penalty;
   if (ask.sampler.presence_penalty != 0) j["presence_penalty"] = ask.sampler.presence_penalty;
   if (!ask.stop.empty()) j["stop"] = ask.stop;
-  if (ask.log_probs) {
+  if (ask.log_probs || ask.mean_log_prob) {
     if (s.is_chat) {
       j["logprobs"] = true;
       j["top_logprobs"] = ask.top_log_probs;

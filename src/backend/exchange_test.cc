@@ -46,6 +46,14 @@ TEST(Speak, a_chat_is_said_as_openai_has_it) {
   EXPECT_EQ(j["stream_options"]["include_usage"], true);
 }
 
+TEST(Speak, a_mean_alone_asks_for_the_chosen_tokens_log_probabilities) {
+  Ask a = chat();
+  EXPECT_FALSE(json::parse(speak(a, "m")->body).contains("logprobs"));
+  a.mean_log_prob = true;
+  EXPECT_EQ(json::parse(speak(a, "m")->body)["logprobs"], true);
+  EXPECT_EQ(json::parse(speak(a, "m")->body)["top_logprobs"], 0);
+}
+
 TEST(Speak, a_prompt_goes_to_completions) {
   Ask a;
   a.prompt = "Once";

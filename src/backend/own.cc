@@ -29,12 +29,13 @@ using engine::Outcome;
 // An Ask that was taken, until its on_done.
 struct Live {
   Live(const Prompts& prompts, const Ask& ask, text::Token before, engine::StopStrings stops)
-      : text(prompts.tokenizer(), before, std::move(stops), ask.log_probs), log_probs(ask.log_probs) {}
+      : text(prompts.tokenizer(), before, std::move(stops), ask.log_probs),
+        has_mean(ask.log_probs || ask.mean_log_prob) {}
   AskId id = 0;
   engine::RequestId request = 0;
   Events events;
   OutputText text;
-  const bool log_probs;
+  const bool has_mean;
   bool shows_prompt = false;  // given as ids: its text is told
   std::vector<text::Token> prompt;
   uint64_t ns_submitted = 0, ns_scheduled = 0, deadline_ns = 0;
@@ -115,7 +116,7 @@ Ended ended(const State& s, Live& live, Outcome&& o) {
   r.n_output = uint32_t(o.tokens.size());
   r.n_reused = o.n_reused;
   r.tokens = std::move(o.tokens);
-  if (r.n_output > 0) r.mean_log_prob = live.sum_log_prob / r.n_output;
+  if (live.has_mean && r.n_output > 0) r.mean_log_prob = live.sum_log_prob / r.n_output;
   const text::Tokenizer& tokenizer = s.prompts->tokenizer();
   if (live.shows_prompt) r.prompt_text = tokenizer.decode_text(live.prompt);
   if (!o.prompt_log_probs.empty()) {
@@ -319,7 +320,7 @@ class Own final : public Backend {
     p.request.max_tokens = ask.max_tokens;
     p.request.stop = s.prompts->ends();
     p.request.sampler = std::move(ask.sampler);
-    p.request.log_probs = true;  // for the mean
+    p.request.log_probs = ask.log_probs || ask.mean_log_prob;
     p.request.top_log_probs = ask.log_probs ? ask.top_log_probs : 0;
     p.request.prompt_log_probs = ask.echo_prompt_log_probs;
     if (ask.grammar) p.request.constraint = s.masks->start(ask.grammar);

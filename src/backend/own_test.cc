@@ -81,6 +81,7 @@ TEST_F(OwnBackend, an_answer_has_the_tokens_text_and_mean_log_probability_of_the
   Ask ask = prompt("Once upon a time", 60);
   ask.sampler.temperature = 0.8f;
   ask.sampler.seed = 7;
+  ask.mean_log_prob = true;
   const auto t = tokenizer();
   const auto tokens =
       t.encode(ask.prompt, text::Tokenizer::Special::as_text, text::Tokenizer::Bos::as_declared);
@@ -114,6 +115,7 @@ TEST_F(OwnBackend, beside_seven_others_every_answer_is_the_one_it_is_alone) {
     a.sampler.temperature = i % 2 ? 0.9f : 0;
     a.sampler.seed = uint64_t(i);
     a.log_probs = i % 3 == 0;
+    a.mean_log_prob = i % 2 == 0;
     asks.push_back(a);
   }
   std::vector<Reply> single;
@@ -126,6 +128,7 @@ TEST_F(OwnBackend, beside_seven_others_every_answer_is_the_one_it_is_alone) {
       EXPECT_EQ(r.tokens, single[i].tokens) << i;
       EXPECT_EQ(r.text, single[i].text) << i;
       EXPECT_EQ(r.mean_log_prob, single[i].mean_log_prob) << i;
+      EXPECT_EQ(r.mean_log_prob.has_value(), asks[i].log_probs || asks[i].mean_log_prob) << i;
     }
   }
   const Load load = b->load();

@@ -149,6 +149,9 @@ void Life::ask(const std::shared_ptr<const Live>& live) {
     ask.grammar = grammar->second.grammar;
     ask.schema = grammar->second.schema;
   }
+  // A pass over the vocabulary a token: only where somebody looks at it.
+  for (const contract::Check& c : wanted_.of->checks)
+    ask.mean_log_prob = ask.mean_log_prob || c.kind == contract::Check::Kind::mean_log_prob;
   if (wanted_.of->max_prompt_tokens && n_before == 0) {
     auto n = live->backend->count(ask);
     if (!n) return failed({Failure::Why::bad_request, n.error(), 0, 0, 0});
