@@ -84,7 +84,6 @@ std::string answer_json(const ApiRequest& request, const Head& head, std::span<c
 class EventWriter {
  public:
   EventWriter(const ApiRequest& request, Head head);
-  // `prompt_text`: of an echo, where the prompt was given as ids (Reply::prompt_text).
   std::string begin(size_t choice);
   std::string text(size_t choice, std::string_view text, const backend::TokenText* token);
   std::string end(size_t choice, const backend::Reply& reply, std::string_view receipt = {});
@@ -96,7 +95,6 @@ class EventWriter {
   static std::string error(const ApiError& error);
 
  private:
-  std::string event(size_t choice, std::string_view choice_json, std::string_view receipt) const;
   const ApiRequest& request_;
   const Head head_;
   std::vector<uint64_t> offset_;  // characters of text so far, a choice
