@@ -49,13 +49,19 @@ class MemoryDisk : public Disk {
     const std::lock_guard lock(mutex_);
     full_ = false;
   }
+  // There is room, and a fault that has not come does not come.
+  void heal() {
+    const std::lock_guard lock(mutex_);
+    full_ = false;
+    plan_.fault = Fault::none;
+  }
   uint64_t n_operations() {
     const std::lock_guard lock(mutex_);
     return n_;
   }
   bool happened() {
     const std::lock_guard lock(mutex_);
-    return plan_.fault != Fault::none && n_ > plan_.at;
+    return happened_;
   }
   // The disk after the end of all processes and of the power, one of the ways it may look.
   std::unique_ptr<MemoryDisk> after_crash(uint64_t seed);
@@ -101,7 +107,7 @@ class MemoryDisk : public Disk {
   std::mutex mutex_;
   Plan plan_;
   uint64_t n_ = 0;
-  bool dead_ = false, full_ = false;
+  bool dead_ = false, full_ = false, happened_ = false;
   std::map<std::string, NodePtr> names_, synced_names_;
   std::vector<Renaming> unsynced_names_;
   std::map<std::string, int> locks_;
@@ -182,8 +188,8 @@ inline MemoryDisk::Turn MemoryDisk::begin(bool needs_room) {
 }
 inline MemoryDisk::Turn MemoryDisk::begin_locked(bool needs_room) {
   if (dead_) return {EIO, false, false};
-  const bool now = plan_.fault != Fault::none && n_++ == plan_.at;
-  if (plan_.fault == Fault::none) ++n_;
+  const bool now = n_++ == plan_.at && plan_.fault != Fault::none;
+  happened_ |= now;
   if (now && plan_.fault == Fault::dead) {
     dead_ = true;
     return {EIO, true, false};
