@@ -45,11 +45,15 @@ struct Bullets {
 struct Quote {  // text a model or a file wrote: hostile until escaped
   std::string title, text;
 };
+struct Folded {  // many quotes behind one line: opened on a page, the first few in a terminal
+  std::string title;
+  std::vector<Quote> quotes;
+};
 struct Code {
   std::string title, text;
 };
 
-using Block = std::variant<Heading, Verdict, Lines, Table, Figures, Paragraph, Bullets, Quote, Code>;
+using Block = std::variant<Heading, Verdict, Lines, Table, Figures, Paragraph, Bullets, Quote, Folded, Code>;
 struct Document {
   std::string title;
   std::vector<Block> blocks;

@@ -1,40 +1,14 @@
 // A Document as one self-contained page: no script, nothing fetched, every text escaped.
 #include <fmt/format.h>
 
+#include "base/markup.h"
 #include "report/report.h"
 
 namespace bw::report {
 namespace {
 
 std::string escape(const std::string& s) {
-  std::string out;
-  for (const char c : s) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default: {
-        const auto u = static_cast<unsigned char>(c);
-        if (u < 0x20 && c != '\n' && c != '\t')
-          out += fmt::format("\\x{:02x}", u);
-        else
-          out += c;
-      }
-    }
-  }
-  return out;
+  return html_text(s);
 }
 
 const char* css_class(Tone t) {
@@ -66,6 +40,7 @@ th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; 
 pre, blockquote { background: var(--soft); padding: .6rem .9rem; margin: .2rem 0 1rem; overflow-x: auto; }
 blockquote { white-space: pre-wrap; overflow-wrap: anywhere; font-family: ui-monospace, monospace; font-size: .9rem; }
 .figures td:first-child { width: 16rem; } .how { opacity: .7; font-size: .85rem; width: 40%; }
+details { margin: .4rem 0; } summary { cursor: pointer; } .mark { background: var(--bad); color: #fff; font-size: .85em; }
 p { margin: .4rem 0; overflow-wrap: anywhere; } .title { margin-bottom: 0; font-weight: 600; }
 @media print { body { max-width: none; } .verdict, tr, blockquote { break-inside: avoid; } }
 )";
@@ -118,6 +93,11 @@ struct Html {
     out += fmt::format("<p class=\"title\">{}</p><blockquote>{}</blockquote>\n", escape(q.title),
                        escape(q.text));
   }
+  void operator()(const Folded& f) {
+    out += "<details><summary>" + escape(f.title) + "</summary>\n";
+    for (const Quote& q : f.quotes) (*this)(q);
+    out += "</details>\n";
+  }
   void operator()(const Code& c) {
     out += fmt::format("<p class=\"title\">{}</p><pre>{}</pre>\n", escape(c.title), escape(c.text));
   }
@@ -135,7 +115,7 @@ std::string html(const Document& d) {
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
       "<link rel=\"icon\" href=\"data:,\">\n"
       "<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n{}</body>\n</html>\n",
-      escape(d.title), style, h.out);
+      html_attribute(d.title), style, h.out);
 }
 
 }  // namespace bw::report

@@ -4,25 +4,17 @@
 
 #include <algorithm>
 
+#include "base/markup.h"
 #include "report/report.h"
 
 namespace bw::report {
 namespace {
 
-// A model's output may hold escape sequences that a terminal would obey: bytes below space become visible.
+// A model's output may hold escape sequences that a terminal would obey; a tab would break the columns.
 std::string safe(const std::string& s) {
-  std::string out;
-  for (const char c : s) {
-    const auto u = static_cast<unsigned char>(c);
-    if (c == '\n' || u >= 0x20) {
-      if (u == 0x7F)
-        out += "\\x7f";
-      else
-        out += c;
-    } else {
-      out += fmt::format("\\x{:02x}", u);
-    }
-  }
+  std::string out = terminal_text(s);
+  for (char& c : out)
+    if (c == '\t') c = ' ';
   return out;
 }
 
@@ -144,6 +136,12 @@ class Text {
   void operator()(const Quote& q) {
     block(q.title + ":", 2);
     for (const std::string& line : wrap(q.text, o_.width - 4)) out_ += "  | " + line + '\n';
+  }
+  void operator()(const Folded& f) {
+    constexpr size_t shown = 3;
+    block(f.title, 2);
+    for (size_t i = 0; i < f.quotes.size() && i < shown; ++i) (*this)(f.quotes[i]);
+    if (f.quotes.size() > shown) block(fmt::format("({} more on the page)", f.quotes.size() - shown), 2);
   }
   void operator()(const Code& c) {
     block(c.title + ":", 2);
