@@ -42,6 +42,10 @@ struct Check {
   uint64_t command_ms = 5'000;
 };
 
+// What of a command's own words lies on this machine, and is therefore shown to it in its sandbox: absolute
+// paths that exist. (load() has made "./..." and "../..." absolute.)
+std::vector<std::string> files_of(const Check& check);
+
 // What counts as the model saying that it does not know, and what the caller then gets.
 struct Unknown {
   std::vector<std::string> patterns;  // PCRE2; one matching makes the answer an abstention
@@ -71,8 +75,8 @@ struct StopTrigger {
   } action = Action::refuse;  // fallback: skip the first link of the chain
 };
 
-struct Budget {  // 0: none
-  uint64_t requests_per_day = 0, output_tokens_per_day = 0;
+struct Budget {                                              // 0: none
+  uint64_t requests_per_day = 0, output_tokens_per_day = 0;  // from midnight, UTC
   double person_minutes_per_day = 0;
 };
 
@@ -96,12 +100,12 @@ Result<Contract> load(const std::string& path);
 // Of one file, for `serve FILE`: one class without checks, one deployment.
 Contract of_file(const std::string& file, engine::KvType kv, uint32_t context, uint32_t slots, int threads);
 
-// In prose, what will happen to a request of each class, and warnings of rules that can never fire.
+// In prose, what will happen to a request of each class.
 std::string describe(const Contract& contract);
+// Rules that can never fire, or always do, or not as their owner may think.
 std::vector<std::string> warnings(const Contract& contract);
 
-// ---- judging one answer
-// ------------------------------------------------------------------------------------
+// ---- judging one answer -----------------------------------------------------------------------------------
 struct Answer {
   std::string text;
   std::optional<double> mean_log_prob;  // nats a token; unknown for endpoints that give none
@@ -117,9 +121,11 @@ class Checks {
  public:
   static Result<std::unique_ptr<Checks>> make(const Class& of);
   ~Checks();
-  // All of them, cheapest first; a check that cannot be carried out (no log-probability, no sandbox) has not
-  // passed, with the reason.
+  // Cheapest first; a command is run only where everything before it passed, and is not among the results
+  // otherwise. A check that cannot be carried out (no log-probability, no sandbox, too much work for a
+  // pattern) has not passed, with the reason. An answer that was cut: "complete" has not passed.
   std::vector<CheckResult> run(const Answer& answer) const;
+  // Also where it could not be told within the steps a pattern is given.
   bool says_unknown(std::string_view text) const;
 
  private:
