@@ -125,6 +125,7 @@ Dfa DfaBuilder::finish() const {
     }
     d.label.push_back(states_[kept[i]].label);
     d.ends.push_back(!any);
+    d.ends_itself &= !any || d.label.back() < 0;
   }
   d.words = count_words(d);
   return d;

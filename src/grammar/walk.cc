@@ -1,9 +1,15 @@
-// Down the trie with the stacks of each depth kept, so that what tokens have in common is read once.
+// Down the trie with the stacks of each depth kept, so that what tokens have in common is read once. Where
+// one stack stands inside of a string or of what one automaton reads, only a state goes down.
 #include "grammar/walk.h"
 
 #include <algorithm>
 
+#include "grammar/strings.h"
+
 namespace bw::grammar {
+namespace {
+constexpr uint32_t worth_local = 8;  // nodes below, from which on a walk of its own is quicker
+}
 
 void Walk::put(uint32_t node, std::vector<uint64_t>& mask) const {
   for (uint32_t t = trie_.first[node]; t < trie_.first[node + 1]; ++t) {
@@ -12,35 +18,99 @@ void Walk::put(uint32_t node, std::vector<uint64_t>& mask) const {
   }
 }
 
-// Nodes [begin, end), all below `depth`, whose stacks are the last of states_.
-void Walk::walk(Automaton& a, uint32_t begin, uint32_t end, uint32_t depth, std::vector<uint64_t>& mask) {
+bool Walk::is_local(const Automaton& a, const Frame* f) {
+  if (!f) return false;
+  return f->at == At::string || (f->at == At::dfa && a.program().dfas[f->machine].ends_itself);
+}
+
+void Walk::walk(Automaton& a, const Stacks& stacks, uint32_t begin, uint32_t end, uint32_t depth,
+                std::vector<uint64_t>& mask) {
+  if (stacks.size() == 1 && is_local(a, stacks[0])) {
+    walk_local(a, *stacks[0], begin, end, depth, mask);
+    return;
+  }
+  if (levels_.size() == n_walks_) levels_.emplace_back();
+  Levels& l = levels_[n_walks_++];
+  l.states = stacks;
+  l.from.assign(depth + size_t{1}, 0);
+  l.marks.assign(depth + size_t{1}, a.frames.mark());
   const size_t n_text = a.text.size() - depth;
   for (uint32_t i = begin; i < end;) {
     const Trie::Node& node = trie_.nodes[i];
     const uint32_t d = node.depth;
-    // Back to the node above.
-    if (from_.size() > d) {
-      states_.resize(from_[d]);
-      from_.resize(d);
-      a.frames.release(marks_[d]);
-      marks_.resize(d);
+    if (l.from.size() > d) {  // back to the node above
+      l.states.resize(l.from[d]);
+      l.from.resize(d);
+      a.frames.release(l.marks[d]);
+      l.marks.resize(d);
     }
     a.text.resize(n_text + d - 1);
     a.text.push_back(char(node.byte));
-    marks_.push_back(a.frames.mark());
-    from_.push_back(uint32_t(states_.size()));
-    const uint32_t above = from_[d - 1], n = from_[d] - above;
+    l.marks.push_back(a.frames.mark());
+    l.from.push_back(uint32_t(l.states.size()));
+    const uint32_t above = l.from[d - 1], n = l.from[d] - above;
     for (uint32_t s = 0; s < n; ++s) {
-      const Frame* stack = states_[above + s];
-      a.step(stack, states_);
+      const Frame* stack = l.states[above + s];
+      a.step(stack, l.states);
     }
-    if (states_.size() == from_[d]) {
+    if (l.states.size() == l.from[d]) {
       i = node.end;
       continue;
     }
     if (node.has_token) put(i, mask);
+    const Frame* first = l.states[l.from[d]];
+    if (l.states.size() == l.from[d] + 1 && node.end - i > worth_local && is_local(a, first)) {
+      walk_local(a, *first, i + 1, node.end, d, mask);
+      i = node.end;
+    } else {
+      ++i;
+    }
+  }
+  a.frames.release(l.marks[0]);
+  --n_walks_;
+}
+
+void Walk::walk_local(Automaton& a, const Frame& f, uint32_t begin, uint32_t end, uint32_t depth,
+                      std::vector<uint64_t>& mask) {
+  const bool string = f.at == At::string;
+  const Dfa& dfa = string ? any_string_inside() : a.program().dfas[f.machine];
+  const Program::String limits = string ? a.program().strings[f.machine] : Program::String{};
+  std::vector<Local> at(size_t(trie_.n_most) + 1);
+  at[depth] = {int32_t(f.a), f.b};
+  const size_t n_text = a.text.size() - depth;
+  for (uint32_t i = begin; i < end;) {
+    const Trie::Node& node = trie_.nodes[i];
+    const Local from = at[node.depth - 1u];
+    const int32_t to = dfa.step(from.state, node.byte);
+    if (to < 0) {
+      i = node.end;
+      continue;
+    }
+    if (dfa.ends[size_t(to)]) {
+      if (from.n >= limits.min) {
+        put(i, mask);
+        // What was read no longer matters, only how much.
+        a.text.resize(n_text + node.depth, ' ');
+        go_on(a, {f.up}, i, mask);
+      }
+      i = node.end;
+      continue;
+    }
+    const uint32_t n = from.n + (string && from.state == 0);
+    if (n > limits.max) {
+      i = node.end;
+      continue;
+    }
+    at[node.depth] = {to, n};
+    if (node.has_token) put(i, mask);
     ++i;
   }
+  a.text.resize(n_text + depth);
+}
+
+void Walk::go_on(Automaton& a, const Stacks& stacks, uint32_t node, std::vector<uint64_t>& mask) {
+  const Trie::Node& n = trie_.nodes[node];
+  if (n.end > node + 1) walk(a, stacks, node + 1, n.end, n.depth, mask);
 }
 
 void Walk::mask(Automaton& a, const Frame* stack, std::vector<uint64_t>& mask) {
@@ -52,10 +122,7 @@ void Walk::mask(Automaton& a, const Frame* stack, std::vector<uint64_t>& mask) {
   } else if (stack->at == At::other_name && stack->a == 0 && a.program().objects[stack->machine].any_name) {
     inside(a, *stack, in_name_, mask);
   } else {
-    states_ = {stack};
-    from_ = {0};
-    marks_ = {mark};
-    walk(a, 0, uint32_t(trie_.nodes.size()), 0, mask);
+    walk(a, {stack}, 0, uint32_t(trie_.nodes.size()), 0, mask);
   }
   a.no_name_from = ~size_t(0);
   a.text.resize(n_text);
@@ -73,26 +140,20 @@ void Walk::inside(Automaton& a, const Frame& f, const Inside& table, std::vector
   }
   table.stay(most, mask);
   const size_t n_text = a.text.size();
+  Stacks after;
   for (const Inside::Quote& q : table.quotes()) {
     if (q.n_characters < min || q.n_characters > most) continue;
-    const Trie::Node& node = trie_.nodes[q.node];
     Frame at = f;
     if (f.at == At::string) at.b += q.n_characters;
     const size_t mark = a.frames.mark();
     a.text.resize(n_text);
     a.text += q.before;
     a.text.push_back('"');
-    states_.clear();
-    a.step(a.frames.put(at), states_);
-    if (!states_.empty()) {
+    after.clear();
+    a.step(a.frames.put(at), after);
+    if (!after.empty()) {
       put(q.node, mask);
-      if (node.end > q.node + 1) {
-        from_.assign(node.depth, 0);
-        marks_.assign(node.depth, a.frames.mark());
-        from_.push_back(0);
-        marks_.push_back(a.frames.mark());
-        walk(a, q.node + 1, node.end, node.depth, mask);
-      }
+      go_on(a, after, q.node, mask);
     }
     a.frames.release(mark);
   }
