@@ -66,6 +66,15 @@ Status compile(App::State& app) {
   return {};
 }
 
+Reading reading_of(const App::State& app) {
+  Reading now;
+  for (const auto& live : app.deployments->all())
+    now.deployments.push_back({live->spec.name, live->backend->load()});
+  if (const auto counts = app.reviews->counts()) now.reviews_waiting = counts->waiting;
+  if (app.server) now.connections = app.server->n_connections();
+  return now;
+}
+
 // What serves from now on: the ground truth of every later question about a deployment.
 Status log_start(App::State& app) {
   json entry = entry_of("serve_start");
@@ -99,6 +108,7 @@ void log_review(App::State& app, const review::Item& item) {
   entry["reviewer"] = item.reviewer;
   if (item.timed) entry["seconds"] = item.seconds;
   app.budgets->reviewed(item.seconds, ms_since_1970());
+  app.metrics->reviewed(item.class_name, item.state, item.timed ? std::optional(item.seconds) : std::nullopt);
   app.log->append(entry.dump(), [&app](Result<uint64_t> index) {
     if (!index) app.say("a review is not in the log: " + index.error().what);
   });
@@ -181,6 +191,9 @@ Result<std::unique_ptr<App>> App::open(contract::Contract contract, const AppOpt
   s.shared.workers = s.workers.get();
   s.shared.budgets = s.budgets.get();
   s.shared.stops = s.stops.get();
+  MetricsOptions metrics;
+  metrics.reading = [&s] { return reading_of(s); };
+  s.metrics = std::make_unique<Metrics>(s.contract, std::move(metrics));
   s.site =
       std::make_unique<review::Site>(*s.reviews, [&s](const review::Item& item) { log_review(s, item); });
   http::Options http;

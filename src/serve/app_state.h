@@ -14,6 +14,7 @@
 #include "serve/app.h"
 #include "serve/deployments.h"
 #include "serve/life.h"
+#include "serve/metrics.h"
 #include "serve/openai.h"
 
 namespace bw::serve {
@@ -32,6 +33,7 @@ struct App::State {
   std::unique_ptr<Deployments> deployments;
   Shared shared;
   std::unique_ptr<review::Site> site;
+  std::unique_ptr<Metrics> metrics;
   std::atomic<uint64_t> n_under_way{0};
   std::unique_ptr<Workers> workers;
   std::unique_ptr<http::Server> server;

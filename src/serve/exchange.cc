@@ -57,6 +57,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   std::optional<EventWriter> events_;
   std::vector<std::string> entries_;  // for the log, one a choice
   bool begun_ = false;                // the stream's headers are out
+  bool begun_life_ = false;           // metrics have its answers
   std::string streamed_;              // all events so far, for a repeat of the key
 };
 
@@ -252,7 +253,9 @@ void Exchange::conclude() {
     // What was never begun is no evidence about the deployment.
     if (f->what != Final::What::refused || e.error) tell_rules(app_, e);
     if (e.error) app_.log->append(entry_of(*f, origin_).dump(), [](auto) {});
+    app_.metrics->answered(*f, f->what == Final::What::refused ? api_error(f->failure).status : 200);
   }
+  begun_life_ = true;
   if (refused) {
     const ApiError error = api_error(refused->failure);
     if (origin_.key_sha256.empty()) return refuse(error);
@@ -349,6 +352,7 @@ void Exchange::send(std::string body, bool replayed) {
 
 void Exchange::refuse(const ApiError& error) {
   const std::lock_guard lock(mutex_);
+  if (!begun_life_) app_.metrics->turned_away(class_ ? class_->name : "", error.status);
   if (begun_) {
     responder_.write(EventWriter::error(error));
     responder_.end();

@@ -174,7 +174,14 @@ void route(App::State& app, http::Request&& r, http::Responder responder) {
                      ready ? 200 : 503);
   }
   const bool page = r.path == "/review" || starts_with(r.path, "/review/");
-  if (!app.contract.key_sha256.empty() && !key_known(app, r)) return send_unauthorized(responder, page);
+  if (!app.contract.key_sha256.empty() && !key_known(app, r)) {
+    app.metrics->turned_away("", 401);
+    return send_unauthorized(responder, page);
+  }
+  if (r.path == "/metrics")
+    return app.workers->post([&app, responder] {
+      responder.send({200, {}, metrics_content_type, app.metrics->text()});
+    });
   if (app.draining) {
     ApiError error = server_error(503, "draining", "this server is being stopped");
     error.retry_after_ms = 5000;

@@ -9,6 +9,21 @@ namespace {
 
 constexpr uint64_t kDayMs = 86'400'000;
 
+const char* word(contract::StopTrigger::Figure figure) {
+  using Figure = contract::StopTrigger::Figure;
+  switch (figure) {
+    case Figure::abstained:
+      return "abstained";
+    case Figure::escalated:
+      return "escalated";
+    case Figure::failed_checks:
+      return "failed checks";
+    case Figure::errors:
+      return "errors";
+  }
+  return "";
+}
+
 bool counts(const Ended& e, contract::StopTrigger::Figure figure) {
   using Figure = contract::StopTrigger::Figure;
   switch (figure) {
@@ -89,7 +104,7 @@ std::vector<Fired> Stops::ended(const Ended& answer) {
     if (double(n) <= t.above * double(t.over)) continue;
     fired.push_back(
         {answer.class_name,
-         fmt::format("{}: {} of the last {} answers, above {} %", name(t.figure), n, t.over, 100 * t.above),
+         fmt::format("{}: {} of the last {} answers, above {} %", word(t.figure), n, t.over, 100 * t.above),
          t.action});
     out.push_back(fired.back());
   }
