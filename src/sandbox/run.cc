@@ -202,14 +202,18 @@ bool drain(int fd, std::string& text, uint64_t most, bool& cut) {
   return n > 0;
 }
 
-std::string advice(Step step) {
+// A machine that does not let us, or else a step that should have worked.
+Error not_enforced(Step step, int error) {
+  const std::string what =
+      fmt::format("sandbox: not all of it can be enforced here: {}: {}", words(step), std::strerror(error));
   if (step == Step::namespaces || step == Step::id_map || step == Step::private_mounts)
-    return "allow user namespaces to this user: sysctl user.max_user_namespaces, "
-           "kernel.unprivileged_userns_clone "
-           "or kernel.apparmor_restrict_unprivileged_userns; in a container, a profile that lets unshare and "
-           "mount "
-           "through; under systemd, no RestrictNamespaces=";
-  return "`bitworth doctor` shows what this machine has";
+    return unsupported(
+        what,
+        "allow user namespaces to this user: sysctl user.max_user_namespaces, "
+        "kernel.unprivileged_userns_clone or kernel.apparmor_restrict_unprivileged_userns; in a "
+        "container, a profile that lets unshare and mount through; under systemd, no "
+        "RestrictNamespaces=");
+  return failed(what, "`bitworth doctor` shows what this machine has");
 }
 
 Result<Outcome> outcome(const std::string& reports, const Plan& plan, Outcome o) {
@@ -220,10 +224,7 @@ Result<Outcome> outcome(const std::string& reports, const Plan& plan, Outcome o)
     const auto step = static_cast<Step>(r.value);
     if (r.kind == Report::Kind::failed && step == Step::exec)
       return bad_input(fmt::format("sandbox: {}: cannot be run: {}", plan.program, std::strerror(r.error)));
-    if (r.kind == Report::Kind::failed)
-      return failed(fmt::format("sandbox: not all of it can be enforced here: {}: {}", words(step),
-                                std::strerror(r.error)),
-                    advice(step));
+    if (r.kind == Report::Kind::failed) return not_enforced(step, r.error);
     if (r.kind == Report::Kind::timed_out) o.timed_out = true;
     if (r.kind == Report::Kind::ended && !ended) {
       ended = true;

@@ -31,7 +31,8 @@ struct Outcome {
   uint64_t ns_wall = 0;
 };
 
-// What this machine can enforce, tried out; Error names what is missing.
+// Whether this machine can enforce all of it, tried out; Error names what is missing (unsupported: the
+// kernel, or who set it up, does not allow it).
 Status available();
 
 // `read_only`: files and folders (absolute paths) it may read and execute, besides /usr, /lib*, /bin and the
