@@ -13,6 +13,7 @@ pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 pkg_check_modules(seccomp REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(curl REQUIRED IMPORTED_TARGET libcurl)
+pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 add_library(tomlplusplus_headers INTERFACE)  # header-only, Debian's libtomlplusplus-dev
 
 option(BITWORTH_SANITIZE "Address and undefined behaviour sanitizers" OFF)
