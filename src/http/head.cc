@@ -19,10 +19,7 @@ bool same(std::string_view a, std::string_view b) {
 }
 
 bool is_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return std::isalnum(c) || (c != 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) !=
-                                             std::string_view::npos);
-  });
+  return !name.empty() && std::all_of(name.begin(), name.end(), is_token_char);
 }
 
 bool is_value(std::string_view value) {
@@ -46,6 +43,11 @@ std::string date() {
 }
 
 }  // namespace
+
+bool is_token_char(unsigned char c) {
+  return is_letter_or_digit(c) ||
+         (c != 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos);
+}
 
 bool has_content(int status) {
   return status >= 200 && status != 204 && status != 304;

@@ -17,6 +17,11 @@ struct Framing {
   bool keep_alive = true;
 };
 
+// Of ASCII, whatever the locale.
+constexpr bool is_letter_or_digit(unsigned char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_token_char(unsigned char c);  // of names and methods (RFC 9110, section 5.6.2)
 // 1xx, 204 and 304 have none whatever the handler gave.
 bool has_content(int status);
 // `n_body`: length of the body; nothing: a stream. Error: a status outside 200 to 599, a header name that is

@@ -113,7 +113,7 @@ TEST(Limits, a_refusal_reaches_a_client_that_is_still_sending) {
   const auto server = echo(o);
   RawClient c(server->port());
   // 3 MB are on their way when the refusal is written; a close at once would reset the connection under it.
-  c.send(post("/", std::string(3 << 20, 'x')));
+  EXPECT_TRUE(c.send(post("/", std::string(3 << 20, 'x'))));
   const auto reply = c.reply();
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->status, 413);

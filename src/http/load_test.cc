@@ -65,7 +65,9 @@ TEST(Load, two_thousand_connections_that_come_and_go_leave_nothing) {
   turn(500);
   const double before = rss_mb();
   turn(2000);
-  EXPECT_LT(rss_mb() - before, 2);
+  if (memory_means_something) {
+    EXPECT_LT(rss_mb() - before, 2);
+  }
   for (int i = 0; i < 500 && server->n_connections() > 0; ++i)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_EQ(server->n_connections(), 0u);
@@ -141,7 +143,9 @@ TEST(Load, two_hundred_idle_connections_cost_eight_streams_nothing) {
   // Within 5 % on a machine at work (docs/http.md); here it only has to tell work that grows with every
   // connection, on any machine.
   EXPECT_LT(ratio, 2);
-  EXPECT_LT(idle_mb, 4);
+  if (memory_means_something) {
+    EXPECT_LT(idle_mb, 4);
+  }
 }
 
 }  // namespace

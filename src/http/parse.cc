@@ -3,10 +3,12 @@
 #include "http/asio.h"  // first: Beast includes Asio, which must be compiled one way
 
 #include <algorithm>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <optional>
 
+#include "http/chunked.h"
+#include "http/head.h"
 #include "http/target.h"
 
 namespace bw::http {
@@ -15,11 +17,6 @@ namespace beast = boost::beast::http;
 
 std::string_view view(boost::beast::string_view s) {
   return {s.data(), s.size()};
-}
-
-bool is_token(unsigned char c) {  // RFC 9110, section 5.6.2
-  return std::isalnum(c) ||
-         (c != 0 && std::string_view("!#$%&'*+-.^_`|~").find(static_cast<char>(c)) != std::string_view::npos);
 }
 
 std::string lower(std::string_view s) {
@@ -31,27 +28,24 @@ std::string lower(std::string_view s) {
 
 bool is_host(std::string_view host) {  // characters only; what it may be is for the handler to say
   return std::all_of(host.begin(), host.end(), [](unsigned char c) {
-    return std::isalnum(c) ||
+    return is_letter_or_digit(c) ||
            std::string_view("-._~:[]%!$&'()*+;=").find(static_cast<char>(c)) != std::string_view::npos;
   });
 }
 
-Refusal of_error(const boost::system::error_code& ec, bool in_head) {
-  if (ec == beast::error::header_limit)
-    return {in_head ? 431 : 400,
-            in_head ? "the header is too long" : "a line of the chunked body is too long"};
+Refusal of_error(const boost::system::error_code& ec) {
   if (ec == beast::error::body_limit) return {413, "the body is longer than this server takes"};
   if (ec == beast::error::bad_version) return {505, "the version is neither HTTP/1.0 nor HTTP/1.1"};
   if (ec == beast::error::bad_content_length) return {400, "Content-Length is not one number"};
   if (ec == beast::error::bad_transfer_encoding)
     return {400, "Transfer-Encoding is given twice or beside Content-Length"};
-  return {400, (in_head ? "the request is malformed: " : "the chunked body is malformed: ") + ec.message()};
+  return {400, "the request is malformed: " + ec.message()};
 }
 
 }  // namespace
 
 struct Parser::Impl {
-  using Beast = beast::request_parser<beast::string_body>;
+  using Beast = beast::request_parser<beast::empty_body>;
   explicit Impl(const Options& of) : limits(of) {}
 
   const Options& limits;
@@ -61,8 +55,10 @@ struct Parser::Impl {
   // Of the head in `bytes`: how far it was looked at, where its current line begins, lines that ended.
   size_t seen = 0, line = 0, n_lines = 0;
   bool skipped = false;
-  std::optional<Beast> beast;  // from the end of the head to take()
+  std::optional<Beast> beast;  // the head, from its end to next()
   Request request;
+  std::optional<ChunkedBody> chunked;
+  size_t n_body = 0;  // as Content-Length says
   bool expects = false, any_body = false;
 
   State refuse(int status, std::string what) { return refuse({status, std::move(what)}); }
@@ -89,7 +85,7 @@ struct Parser::Impl {
     }
     if (bytes.empty()) return;
     state = State::head;
-    if (!is_token(static_cast<unsigned char>(bytes[0]))) {
+    if (!is_token_char(static_cast<unsigned char>(bytes[0]))) {
       refuse(400, "the request does not begin with a method");
       return;
     }
@@ -136,7 +132,7 @@ struct Parser::Impl {
     boost::system::error_code ec;
     beast->put(asio::const_buffer(bytes.data(), n), ec);
     if (ec && ec != beast::error::need_more) {
-      refuse(of_error(ec, true));
+      refuse(of_error(ec));
       return;
     }
     if (!beast->is_header_done()) {
@@ -148,7 +144,10 @@ struct Parser::Impl {
       return;
     }
     bytes.erase(0, n);
-    state = beast->is_done() ? State::done : State::body;
+    chunked.reset();
+    if (beast->chunked()) chunked.emplace(limits.max_header_bytes, limits.max_body_bytes);
+    n_body = chunked ? 0 : static_cast<size_t>(beast->content_length().value_or(0));
+    state = chunked || n_body > 0 ? State::body : State::done;
   }
 
   // Beast's fields into `request`, and what Beast lets pass.
@@ -207,26 +206,22 @@ struct Parser::Impl {
   }
 
   void read_body() {
-    size_t at = 0;
-    while (at < bytes.size() && state == State::body) {
-      any_body = true;
-      boost::system::error_code ec;
-      const size_t n_before = beast->get().body().size();
-      // One step of Beast's: some of the body, or one whole line of chunk size, or the last one with the
-      // trailer.
-      const size_t n = beast->put(asio::const_buffer(bytes.data() + at, bytes.size() - at), ec);
-      at += n;
-      const bool line_too_long = (n == 0 ? bytes.size() - at : n) > limits.max_header_bytes &&
-                                 beast->get().body().size() == n_before;
-      if (line_too_long || (ec && ec != beast::error::need_more)) {
-        refuse(line_too_long ? Refusal{400, "a line of the chunked body, or its trailer, is too long"}
-                             : of_error(ec, false));
+    any_body |= !bytes.empty();
+    if (chunked) {
+      std::string_view rest = bytes;
+      auto why = chunked->feed(rest, request.body);
+      if (why) {
+        refuse(std::move(*why));
         return;
       }
-      if (beast->is_done()) state = State::done;
-      if (n == 0) break;
+      bytes.erase(0, bytes.size() - rest.size());
+      if (chunked->done()) state = State::done;
+    } else {
+      const size_t n = std::min(bytes.size(), n_body - request.body.size());
+      request.body.append(bytes, 0, n);
+      bytes.erase(0, n);
+      if (request.body.size() == n_body) state = State::done;
     }
-    bytes.erase(0, at);
   }
 };
 
@@ -244,9 +239,7 @@ Parser::State Parser::state() const {
 }
 
 Request Parser::take() {
-  Request out = std::move(impl_->request);
-  out.body = std::move(impl_->beast->get().body());
-  return out;
+  return std::move(impl_->request);
 }
 
 Parser::State Parser::next() {
@@ -271,7 +264,7 @@ size_t Parser::n_waiting() const {
   return impl_->bytes.size();
 }
 size_t Parser::n_body() const {
-  return impl_->beast ? impl_->beast->get().body().size() : 0;
+  return impl_->request.body.size();
 }
 const Refusal& Parser::refusal() const {
   return impl_->refusal;

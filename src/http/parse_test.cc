@@ -196,17 +196,15 @@ TEST(Parser, chunked_bodies_are_read_and_malformed_ones_refused) {
   const std::string start = "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
   const Options options = limits();
   Parser parser(options);
-  ASSERT_EQ(
-      parser.feed(start +
-                  "3;a=b;c=\"d\"\r\nabc\r\n0A\r\n0123456789\r\n0\r\nX-Trailer: t\r\nHost: evil\r\n\r\n"),
-      Parser::State::done);
+  ASSERT_EQ(parser.feed(start +
+                        "3;a=b;c=\"d\r\nabc\r\n0A\r\n0123456789\r\n0\r\nX-Trailer: t\r\nHost: evil\r\n\r\n"),
+            Parser::State::done);
   const Request r = parser.take();
   EXPECT_EQ(r.body, "abc0123456789");
   EXPECT_EQ(r.header("host"), "h");  // a trailer changes no header
   EXPECT_EQ(r.header("x-trailer"), std::nullopt);
-  for (const char* body :
-       {"3\r\nabcd\r\n", "3\nabc\r\n", "x\r\n", "\r\n", "-1\r\n", "3\r\nabc0\r\n\r\n", "0x3\r\nabc\r\n",
-        "3 \n\r\nabc\r\n", "3;\"\r\nabc\r\n0\r\n\r\n", "3;a=\nb\r\nabc\r\n"})
+  for (const char* body : {"3\r\nabcd\r\n", "3\nabc\r\n", "x\r\n", "\r\n", "-1\r\n", "3\r\nabc0\r\n\r\n",
+                           "0x3\r\nabc\r\n", "3 \n\r\nabc\r\n", "3;a=\nb\r\nabc\r\n"})
     EXPECT_EQ(verdict(start + body + "\r\n\r\n"), 400) << body;
 }
 

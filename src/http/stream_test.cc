@@ -180,7 +180,9 @@ TEST(Stream, a_slow_reader_is_cut_off_and_never_holds_more_than_its_limit) {
   EXPECT_EQ(r.n_waiting(), 0u);
   EXPECT_LE(most, o.max_waiting_bytes);
   const double grown = (static_cast<double>(process_memory()->rss) - static_cast<double>(before)) / 1e6;
-  EXPECT_LT(grown, 8);
+  if (memory_means_something) {
+    EXPECT_LT(grown, 8);
+  }
   EXPECT_TRUE(eventually([&] { return s.server->n_connections() == 0; }));
   const auto reply = c.reply();  // what there was, and no end that looks like one
   EXPECT_FALSE(reply && reply->whole);
