@@ -135,6 +135,26 @@ TEST_P(Faults, the_process_and_the_power_may_end_at_any_operation) {
   EXPECT_GT(cut, 10u);  // torn ends were among them
 }
 
+// The process ends, the power does not: the next process finds in the cache what is not on the disk, or,
+// after a sync that failed, what never will be.
+TEST_P(Faults, what_the_next_process_finds_and_counts_is_on_the_disk) {
+  size_t found = 0;
+  for (const Fault fault : {Fault::dead, Fault::lost})
+    at_every_point(fault, GetParam(), [&](MemoryDisk& disk, Told& told, const std::string& when) {
+      use(disk, told, GetParam());
+      disk.heal();
+      const auto log = Log::open(kFolder, options(disk, UINT32_MAX));
+      ASSERT_TRUE(log) << when << ": " << log.error().what;
+      found += (*log)->size() > told.acknowledged.size();
+      for (uint64_t i = told.acknowledged.size(); i < (*log)->size(); ++i)
+        told.acknowledged.push_back(*(*log)->entry(i));
+      told.key = (*log)->public_key();
+      for (uint64_t seed = 0; seed < 6; ++seed)
+        if (!::testing::Test::HasFatalFailure()) check_crash(disk, seed, told, when);
+    });
+  EXPECT_GT(found, 3u);
+}
+
 TEST_P(Faults, a_disk_may_be_full_at_any_operation_and_the_log_goes_on_when_there_is_room) {
   size_t refused = 0, resumed = 0;
   at_every_point(Fault::full, GetParam(), [&](MemoryDisk& disk, Told& told, const std::string& when) {

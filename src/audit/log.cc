@@ -214,8 +214,7 @@ struct Log::State {
     e.next =
         "check that disk, then start again: opening the log verifies what is there and says what it cut off";
     broken = e;
-    (void)parts.entries->truncate(
-        entries_end);  // so that nothing unsure is found there; open() copes if it is
+    (void)parts.entries->truncate(entries_end);  // nothing unsure is left to find; where it is, open() copes
     return e;
   }
 

@@ -25,6 +25,7 @@ class MemoryDisk : public Disk {
     dead,   // the process ends in this operation: half of it is done, nothing after it is
     full,   // no room from here on, until free(); a write puts half of its bytes first
     error,  // this one operation: EIO. A sync that fails wrote nothing
+    lost,   // the same, and the process ends before it can do anything about it
     brief,  // a write puts one byte and says so
   };
   struct Plan {
@@ -49,10 +50,10 @@ class MemoryDisk : public Disk {
     const std::lock_guard lock(mutex_);
     full_ = false;
   }
-  // There is room, and a fault that has not come does not come.
+  // There is room, a fault that has not come does not come, and what is called next calls a new process.
   void heal() {
     const std::lock_guard lock(mutex_);
-    full_ = false;
+    full_ = dead_ = false;
     plan_.fault = Fault::none;
   }
   uint64_t n_operations() {
@@ -143,7 +144,8 @@ class MemoryDisk::File : public DiskFile {
   int sync() override {
     const std::lock_guard lock(disk_.mutex_);
     const Turn turn = disk_.begin_locked(false);
-    if (!turn.error) node_->disk = node_->cache;
+    if (!turn.error)
+      for (const Change& c : node_->unsynced) apply(node_->disk, c);
     if (turn.error && turn.half) return turn.error;  // the process ended: nothing is known
     node_->unsynced.clear();
     return turn.error;
@@ -196,7 +198,8 @@ inline MemoryDisk::Turn MemoryDisk::begin_locked(bool needs_room) {
   }
   if (now && plan_.fault == Fault::full) full_ = true;
   if (full_ && needs_room) return {ENOSPC, now, false};
-  if (now && plan_.fault == Fault::error) return {EIO, false, false};
+  if (now && plan_.fault == Fault::lost) dead_ = true;
+  if (now && (plan_.fault == Fault::error || plan_.fault == Fault::lost)) return {EIO, false, false};
   return {0, false, now && plan_.fault == Fault::brief};
 }
 
