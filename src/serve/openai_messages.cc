@@ -192,7 +192,8 @@ void read_response_format(Reader& r, const Json& format, backend::Ask& ask) {
   auto grammar = grammar::Grammar::from_schema(ask.schema);
   if (!grammar) {
     const Error& e = grammar.error();
-    r.fail("unsupported_schema", at + ".schema", e.next.empty() ? e.what : e.what + "; " + e.next);
+    r.fail("unsupported_schema", at + ".schema",
+           fmt::format("{}.schema: {}{}{}", at, e.what, e.next.empty() ? "" : "; ", e.next));
     return;
   }
   ask.grammar = *std::move(grammar);
