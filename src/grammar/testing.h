@@ -219,6 +219,12 @@ inline Walked walk(Masks& masks, const std::shared_ptr<const Grammar>& grammar,
   Walked w;
   const auto constraint = masks.start(grammar);
   std::vector<text::Token> all, closing;
+  std::vector<bool> closes(tokenizer.size());
+  for (text::Token t = 0; size_t(t) < tokenizer.size(); ++t) {
+    const std::string piece = tokenizer.piece(t, false);
+    closes[size_t(t)] = tokenizer.ends_generation(t) ||
+                        (piece.size() < 3 && piece.find_first_of("\"]}") != std::string::npos);
+  }
   for (size_t n = 0; n < n_most; ++n) {
     auto mask = constraint->allowed();
     if (!mask) {
@@ -231,14 +237,11 @@ inline Walked walk(Masks& masks, const std::shared_ptr<const Grammar>& grammar,
     for (text::Token t = 0; size_t(t) < tokenizer.size(); ++t) {
       if (!engine::allows(*mask, t)) continue;
       all.push_back(t);
-      const std::string piece = tokenizer.piece(t, false);
-      if (tokenizer.ends_generation(t) ||
-          (piece.size() < 3 && piece.find_first_of("\"]}") != std::string::npos))
-        closing.push_back(t);
+      if (closes[size_t(t)]) closing.push_back(t);
     }
-    const bool closes = !closing.empty() && choose(200) < 40 + n;
+    const bool close = !closing.empty() && choose(200) < 40 + n;
     const text::Token t =
-        closes ? closing[choose(uint32_t(closing.size()))] : all[choose(uint32_t(all.size()))];
+        close ? closing[choose(uint32_t(closing.size()))] : all[choose(uint32_t(all.size()))];
     if (tokenizer.ends_generation(t)) {
       w.ended = true;
       return w;
