@@ -10,14 +10,14 @@
 
 namespace bw::engine {
 
-// Bit t % 64 of word t / 64: token t may come. Words [ceil(n_vocab / 64)]; bits beyond n_vocab mean nothing.
-// Empty: every token may.
+// Bit t % 64 of word t / 64: token t may come. A token beyond the words may not (a file may have more rows of
+// logits than tokens), bits beyond the logits mean nothing. Empty: every token may.
 using TokenMask = std::span<const uint64_t>;
 inline size_t mask_words(size_t n_vocab) {
   return (n_vocab + 63) / 64;
 }
 inline bool allows(TokenMask mask, text::Token t) {
-  return (mask[size_t(t) / 64] >> (size_t(t) % 64)) & 1;
+  return size_t(t) / 64 < mask.size() && (mask[size_t(t) / 64] >> (size_t(t) % 64)) & 1;
 }
 
 class Constraint {

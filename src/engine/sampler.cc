@@ -109,10 +109,9 @@ Token first_allowed(std::span<const float> logits, TokenMask mask) {
   return best;
 }
 
-Status check(TokenMask mask, size_t n_vocab) {
-  if (mask.empty() || mask.size() == mask_words(n_vocab)) return {};
-  return failed(fmt::format("token mask: expected {} words for {} tokens, found {}", mask_words(n_vocab),
-                            n_vocab, mask.size()));
+// Without words that no logit belongs to.
+TokenMask fitted(TokenMask mask, size_t n_vocab) {
+  return mask.first(std::min(mask.size(), mask_words(n_vocab)));
 }
 Error nothing_allowed() {
   return failed("token mask: no token is allowed");
@@ -172,8 +171,8 @@ std::vector<Kept> all_allowed(std::span<const float> logits, TokenMask mask) {
   std::vector<Kept> kept;
   kept.reserve(logits.size());
   for (size_t i = 0; i < logits.size();) {
-    const uint64_t word = mask.empty() ? ~uint64_t(0) : mask[i / 64];
     const size_t end = std::min(logits.size(), i + 64);
+    const uint64_t word = mask.empty() ? ~uint64_t(0) : i / 64 < mask.size() ? mask[i / 64] : 0;
     if (word == 0) i = end;
     for (; i < end; ++i)
       if ((word >> (i % 64)) & 1) kept.push_back({Token(i), logits[i], 0});
@@ -264,7 +263,7 @@ Token greedy(std::span<const float> logits) {
 Result<std::vector<Candidate>> candidates(std::span<const float> logits, const SamplerOptions& o,
                                           const History& history, TokenMask mask) {
   if (!(o.temperature > 0)) return bad_input("candidates of a draw: expected a temperature above 0");
-  BW_CHECK(check(mask, logits.size()));
+  mask = fitted(mask, logits.size());
   if (!mask.empty() && first_allowed(logits, mask) < 0) return nothing_allowed();
   std::vector<float> changed;
   if (o.changes_logits()) {
@@ -279,7 +278,7 @@ Result<std::vector<Candidate>> candidates(std::span<const float> logits, const S
 
 Result<Token> sample(std::span<const float> logits, const SamplerOptions& o, uint32_t position,
                      const History& history, TokenMask mask) {
-  BW_CHECK(check(mask, logits.size()));
+  mask = fitted(mask, logits.size());
   std::vector<float> changed;
   if (o.changes_logits()) {
     changed.assign(logits.begin(), logits.end());

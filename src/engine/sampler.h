@@ -54,7 +54,7 @@ struct History {
 text::Token greedy(std::span<const float> logits);
 // `position` is the position the new token will take (Philox counter). What `mask` does not allow takes no
 // part: the choice is the one that a vocabulary of the allowed tokens alone would give. Error: a bias for a
-// token outside the vocabulary, a mask of another length, one that allows nothing.
+// token outside the vocabulary, a mask that allows nothing.
 Result<text::Token> sample(std::span<const float> logits, const SamplerOptions& options, uint32_t position,
                            const History& history = {}, TokenMask mask = {});
 
