@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "kernels/kernels.h"
 #include "memory/memory.h"
+#include "sandbox/sandbox.h"
 
 namespace bw::cli {
 namespace {
@@ -46,6 +47,12 @@ nlohmann::ordered_json look() {
     j["data"] = *data;
   else
     j["data_error"] = data.error().what;
+  const Status sandboxed = sandbox::available();
+  j["sandbox"] = bool(sandboxed);
+  if (!sandboxed) {
+    j["sandbox_error"] = sandboxed.error().what;
+    j["sandbox_next"] = sandboxed.error().next;
+  }
   namespace fs = std::filesystem;
   std::error_code ec;
   j["cache"] = cache_dir();
@@ -95,6 +102,10 @@ int run(const Shared& shared) {
   } else {
     fmt::print("  in use           none: {}\n", j["chosen_error"].get<std::string>());
   }
+  fmt::print("  sandbox          {}\n",
+             j["sandbox"].get<bool>()
+                 ? "namespaces, Landlock, seccomp and rlimits: tried, they hold"
+                 : j["sandbox_error"].get<std::string>() + "; next: " + j["sandbox_next"].get<std::string>());
   fmt::print("  task data        {}\n", j.contains("data")
                                             ? j["data"].get<std::string>()
                                             : "missing: " + j["data_error"].get<std::string>());
@@ -102,9 +113,7 @@ int run(const Shared& shared) {
              j["models_in_cache"].get<size_t>(), j["models_in_cache"].get<size_t>() == 1 ? "" : "s");
   if (j.contains("cache_free_bytes"))
     fmt::print("  free there       {}\n", bytes_text(j["cache_free_bytes"].get<double>()));
-  fmt::print(
-      "  not built yet    sandbox for generated code; host profiles (--save); other programs' model "
-      "stores\n");
+  fmt::print("  not built yet    host profiles (--save); other programs' model stores\n");
   if (j["models_in_cache"].get<size_t>() == 0) fmt::print("\n  next: fetch a model: ./dev model qwen0.5b\n");
   return ok ? 0 : 1;
 }

@@ -397,8 +397,9 @@ Result<Contract> parse(const std::string& text, const std::string& path, const F
 }
 
 Result<Contract> load(const std::string& path) {
-  BW_TRY(const std::string text, read_text(path, most_contract));
-  return parse(text, path,
+  const auto text = read_text(path, most_contract);
+  if (!text) return bad_input(text.error().what, "`bitworth contract new FILE.toml` writes one to begin with");
+  return parse(*text, path,
                {[](const std::string& p) { return read_text(p, most_schema); },
                 [](const std::string& p) { return ::access(p.c_str(), F_OK) == 0; }});
 }
