@@ -80,6 +80,11 @@ struct Budget {                                              // 0: none
   double person_minutes_per_day = 0;
 };
 
+struct Prices {
+  std::string currency;
+  double machine_per_hour = 0, person_per_hour = 0;
+};
+
 struct Contract {
   std::string path, name, owner;
   std::string sha256;  // of its bytes
@@ -89,6 +94,8 @@ struct Contract {
   std::string default_class;  // of a request without the header; empty: refused
   Budget budget;
   std::vector<StopTrigger> stops;
+  std::optional<Prices> prices;      // none: no cost is worked out
+  std::optional<double> wall_watts;  // under load, as a person read it from a meter
   bool keep_text = false;    // texts of prompts and answers beside the log (needed for replay and review)
   uint32_t max_queued = 64;  // requests that wait for a slot
   std::vector<std::string> key_sha256;  // of API keys: "sha256:HEX"; empty: no key asked for

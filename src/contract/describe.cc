@@ -201,6 +201,11 @@ class Teller {
                               : "the first of its chain is left out until its owner resumes it"));
     }
     if (c_.stops.empty()) line(0, "Nothing stops it by itself.");
+    if (c_.prices)
+      line(0, fmt::format(
+                  "Its cost is worked out at {0} {2} an hour of the machine and {1} {2} an hour of a person.",
+                  c_.prices->machine_per_hour, c_.prices->person_per_hour, c_.prices->currency));
+    if (c_.wall_watts) line(0, fmt::format("Its energy is worked out at {} W, as entered.", *c_.wall_watts));
   }
 
   const Contract& c_;

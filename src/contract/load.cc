@@ -34,14 +34,14 @@ class Reader : public TomlReader {
   }
 
   Status read();
-  Status check_names() const;
 
- private:
   // Where a key stands, for what is found wrong later. `key`: "classes.x.chain[1]".
   Error wrong_at(const std::string& key, const std::string& message, std::string next = {}) const {
     const toml::node* node = root_.at_path(key).node();
     return at(node ? node->source() : root_.source(), fmt::format("{}: {}", key, message), std::move(next));
   }
+
+ private:
   std::string absolute(const std::string& relative) const {
     if (relative[0] == '/') return relative;
     std::error_code none;
@@ -283,6 +283,25 @@ TomlReader::Handler Reader::keys() {
 
 Status Reader::read() {
   Budget& b = c_.budget;
+  Prices prices;
+  double watts = 0;
+  const auto cost = [this, &prices](const toml::table& t, const std::string& key) -> Status {
+    BW_CHECK(section(t, key,
+                     {{"currency", text(prices.currency)},
+                      {"machine_per_hour", number(prices.machine_per_hour, "money/h", 0, 1e6)},
+                      {"person_per_hour", number(prices.person_per_hour, "money/h", 0, 1e6)}}));
+    for (const char* needed : {"currency", "machine_per_hour", "person_per_hour"})
+      if (!t.contains(needed))
+        return at(t.source(), fmt::format("{}.{} is missing", key, needed),
+                  "a price nobody set is no price: all three, or no [cost]");
+    c_.prices = prices;
+    return {};
+  };
+  const auto power = [this, &watts](const toml::node& node, const std::string& key) -> Status {
+    BW_CHECK(inside({{"watts", number(watts, "W", 0.01, 1e6)}})(node, key));
+    c_.wall_watts = watts;
+    return {};
+  };
   const auto header = [this](const toml::node& node, const std::string& key) -> Status {
     BW_CHECK(text(c_.class_header)(node, key));
     for (const char ch : c_.class_header)  // RFC 9110 section 5.6.2, token
@@ -310,76 +329,9 @@ Status Reader::read() {
         inside({{"requests_per_day", whole(b.requests_per_day, 1, most_a_day)},
                 {"output_tokens_per_day", whole(b.output_tokens_per_day, 1, most_a_day)},
                 {"person_minutes_per_day", number(b.person_minutes_per_day, "minutes", 0.1, 1e6)}})},
+       {"cost", table(cost)},
+       {"power", power},
        {"stops", tables([this](const toml::table& t, const std::string& k) { return stop(t, k); })}});
-}
-
-// What one key says of another.
-Status Reader::check_names() const {
-  const auto missing = [&](const char* what, const char* example) {
-    return bad_input(fmt::format("{}: {} is missing", label(), what), fmt::format("add: {}", example));
-  };
-  if (c_.name.empty()) return missing("name", "name = \"extraction\"");
-  if (c_.owner.empty()) return missing("owner", "owner = \"who answers for it\"");
-  if (c_.deployments.empty())
-    return missing("a deployment", "[deployments.small] with file = \"model.gguf\"");
-  if (c_.classes.empty())
-    return missing("a class", "[classes.default] with max_prompt_tokens, max_output_tokens and chain");
-  std::vector<std::string> deployments{kPerson}, classes;
-  for (const Deployment& d : c_.deployments) deployments.push_back(d.name);
-  for (const Class& c : c_.classes) classes.push_back(c.name);
-  const auto unknown = [&](const std::string& key, const std::string& name,
-                           const std::vector<std::string>& names, const char* what) {
-    const std::string near = scenario::nearest(name, names);
-    std::string known;
-    for (const std::string& n : names) known += (known.empty() ? "" : ", ") + n;
-    return wrong_at(key,
-                    fmt::format("no {} is called \"{}\"{}", what, name,
-                                near.empty() ? "" : fmt::format("; the nearest is {}", near)),
-                    "known: " + known);
-  };
-  const auto is_in = [](const std::vector<std::string>& names, const std::string& n) {
-    return std::find(names.begin(), names.end(), n) != names.end();
-  };
-  if (!c_.default_class.empty() && !is_in(classes, c_.default_class))
-    return unknown("default_class", c_.default_class, classes, "class");
-  for (const Class& c : c_.classes) {
-    const std::string key = "classes." + c.name;
-    for (size_t i = 0; i < c.chain.size(); ++i) {
-      const std::string here = fmt::format("{}.chain[{}]", key, i);
-      if (!is_in(deployments, c.chain[i])) return unknown(here, c.chain[i], deployments, "deployment");
-      if (std::find(c.chain.begin(), c.chain.begin() + static_cast<std::ptrdiff_t>(i), c.chain[i]) !=
-          c.chain.begin() + static_cast<std::ptrdiff_t>(i))
-        return wrong_at(here, fmt::format("\"{}\" was asked already", c.chain[i]),
-                        "attempts = N asks it again");
-      if (c.chain[i] == kPerson && i + 1 < c.chain.size())
-        return wrong_at(here, "a person is the last of a chain: nothing comes after");
-      const Deployment* d = c_.find_deployment(c.chain[i]);
-      if (d && d->own() && uint64_t(c.max_prompt_tokens) + c.max_output_tokens > d->context)
-        return wrong_at(key + ".max_prompt_tokens",
-                        fmt::format("with max_output_tokens it makes {}, and deployments.{}.context is {}",
-                                    uint64_t(c.max_prompt_tokens) + c.max_output_tokens, d->name, d->context),
-                        "lower one, or raise context (`bitworth plan FILE --ctx N` shows its memory)");
-    }
-    if (c.chain[0] == kPerson) return wrong_at(key + ".chain[0]", "a chain begins with a deployment");
-    size_t n_constraining = 0;
-    for (size_t i = 0; i < c.checks.size(); ++i)
-      if (c.checks[i].kind == Check::Kind::schema && c.checks[i].constrain && ++n_constraining > 1)
-        return wrong_at(fmt::format("{}.checks[{}].schema", key, i),
-                        "an answer can be decoded under one schema only", "constrain = false for the others");
-  }
-  for (size_t i = 0; i < c_.stops.size(); ++i) {
-    const StopTrigger& s = c_.stops[i];
-    const std::string key = fmt::format("stops[{}]", i);
-    if (!s.class_name.empty() && !is_in(classes, s.class_name))
-      return unknown(key + ".class", s.class_name, classes, "class");
-    for (const Class& c : c_.classes)
-      if (s.action == StopTrigger::Action::fallback && (s.class_name.empty() || s.class_name == c.name) &&
-          c.chain.size() < 2)
-        return wrong_at(key + ".action",
-                        fmt::format("class {} has nothing to fall back to: its chain has one link", c.name),
-                        "action = \"refuse\"");
-  }
-  return {};
 }
 
 }  // namespace
@@ -391,14 +343,17 @@ Result<Contract> parse(const std::string& text, const std::string& path, const F
   c.sha256 = sha256_hex(text);
   Reader reader(path, root, files, c);
   BW_CHECK(reader.read());
-  BW_CHECK(reader.check_names());
+  BW_CHECK(check_names(c, [&](const std::string& key, const std::string& message, std::string next) {
+    return reader.wrong_at(key, message, std::move(next));
+  }));
   BW_CHECK(check_schemas(c));
   return c;
 }
 
 Result<Contract> load(const std::string& path) {
   const auto text = read_text(path, most_contract);
-  if (!text) return bad_input(text.error().what, "`bitworth contract new FILE.toml` writes one to begin with");
+  if (!text)
+    return bad_input(text.error().what, "`bitworth contract new FILE.toml` writes one to begin with");
   return parse(*text, path,
                {[](const std::string& p) { return read_text(p, most_schema); },
                 [](const std::string& p) { return ::access(p.c_str(), F_OK) == 0; }});

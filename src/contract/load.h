@@ -15,6 +15,10 @@ struct Files {
 // `path` is what errors call it; files it names are relative to its folder.
 Result<Contract> parse(const std::string& text, const std::string& path, const Files& files);
 
+// What one key says of another. `wrong_at` makes the Error at the place of a key ("classes.x.chain[1]").
+using WrongAt = std::function<Error(const std::string& key, const std::string& message, std::string next)>;
+Status check_names(const Contract& contract, const WrongAt& wrong_at);
+
 // Every schema of it can be checked and, where answers are to be decoded under it, enforced; else the Error
 // that names the keyword.
 Status check_schemas(const Contract& contract);

@@ -52,6 +52,12 @@ answer = "nobody knows"
 [budget]
 requests_per_day = 1000
 person_minutes_per_day = 30
+[cost]
+currency = "EUR"
+machine_per_hour = 0.5
+person_per_hour = 40
+[power]
+watts = 80
 [[stops]]
 class = "chat"
 figure = "failed_checks"
@@ -120,6 +126,9 @@ TEST(Load, every_key_arrives_in_its_unit) {
   EXPECT_EQ(c.stops[0].figure, StopTrigger::Figure::failed_checks);
   EXPECT_EQ(c.stops[0].above, 0.2);
   EXPECT_EQ(c.stops[0].action, StopTrigger::Action::fallback);
+  ASSERT_TRUE(c.prices);
+  EXPECT_EQ(c.prices->person_per_hour, 40);
+  EXPECT_EQ(c.wall_watts, 80);
   EXPECT_FALSE(c.keep_text);
 }
 
@@ -182,14 +191,15 @@ TEST(Load, what_is_wrong_is_named_with_its_place) {
       {replaced("./check.py", "./chekc.py"), "dir/c.toml:32:23:", "does not exist"},
       {replaced("(?i)not know", "(?z)"), "dir/c.toml:35:13:", "does not compile"},
       {replaced("requests_per_day = 1000", "requests_per_day = 0"), "dir/c.toml:38:20:", "from 1"},
+      {replaced("person_per_hour = 40\n", ""), "dir/c.toml:40:1:", "person_per_hour is missing"},
       {replaced("class = \"chat\"\nfigure", "class = \"chta\"\nfigure"),
-       "dir/c.toml:41:9:", "the nearest is chat"},
+       "dir/c.toml:47:9:", "the nearest is chat"},
       {replaced("figure = \"failed_checks\"", "figure = \"failed\""),
-       "dir/c.toml:42:10:", "\"failed_checks\" or \"errors\""},
-      {replaced("above = \"20 %\"", "above = 1"), "dir/c.toml:43:9:", "could never fire"},
-      {replaced("above = \"20 %\"\n", ""), "dir/c.toml:40:1:", "above is missing"},
+       "dir/c.toml:48:10:", "\"failed_checks\" or \"errors\""},
+      {replaced("above = \"20 %\"", "above = 1"), "dir/c.toml:49:9:", "could never fire"},
+      {replaced("above = \"20 %\"\n", ""), "dir/c.toml:46:1:", "above is missing"},
       {replaced("[\"small\", \"far\", \"person\"]", "[\"small\"]"),
-       "dir/c.toml:45:10:", "has nothing to fall back to"},
+       "dir/c.toml:51:10:", "has nothing to fall back to"},
       {replaced("owner = \"me\"", "owner = \"me\"\napi_keys = [\"" + key + "\"]"),
        "dir/c.toml:3:13:", "64 small hexadecimal digits"},
       {replaced("owner = \"me\"", "owner = \"me\"\nclass_header = \"X Class\""),
