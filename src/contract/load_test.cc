@@ -8,7 +8,7 @@
 #include "base/hash.h"
 #include "contract/contract.h"
 #include "contract/load.h"
-#include "contract/load_fuzz.h"
+#include "contract/contract_fuzz.h"
 
 namespace bw::contract {
 namespace {
@@ -276,7 +276,7 @@ TEST(LoadFuzz, the_corpus_does_no_harm) {
     const auto bytes = read_text(entry.path());
     ASSERT_TRUE(bytes);
     ++n;
-    n_loaded += testing::load_one(*bytes);
+    n_loaded += testing::contract_one(*bytes);
   }
   EXPECT_GT(n, 10u);
   EXPECT_GT(n_loaded, 2u);

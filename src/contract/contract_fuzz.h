@@ -9,7 +9,7 @@
 
 namespace bw::contract::testing {
 
-inline bool load_one(std::string_view input) {
+inline bool contract_one(std::string_view input) {
   const size_t zero = input.find('\0');
   const std::string schema(zero == std::string_view::npos ? std::string_view("{\"type\": \"object\"}")
                                                           : input.substr(zero + 1));
