@@ -39,6 +39,32 @@ std::string pre(const std::string& inner) {
   return "<pre class=\"text\" translate=\"no\" dir=\"auto\">\n" + inner + "</pre>\n";
 }
 
+std::string marked(std::string_view text, const std::vector<Piece>& pieces, size_t begin, size_t end) {
+  if (pieces.empty()) return html_text(text.substr(begin, end - begin));
+  std::string out;
+  for (const Piece& p : pieces) {
+    const size_t from = std::max(p.begin, begin), to = std::min(p.end, end);
+    if (from >= to) continue;
+    const std::string shown = html_text(text.substr(from, to - from));
+    out += p.differs ? "<mark>" + shown + "</mark>" : shown;
+  }
+  return out;
+}
+
+// A browser takes seconds to lay out a line of a megabyte; what is behind a closed <details> is not laid out.
+constexpr size_t kFold = 32u << 10;  // bytes shown at once
+std::string text_block(std::string_view text, const std::vector<Piece>& pieces = {}) {
+  size_t cut = text.size();
+  if (text.size() > 2 * kFold)
+    for (cut = kFold; cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80;) --cut;
+  std::string out = pre(marked(text, pieces, 0, cut));
+  if (cut < text.size())
+    out += fmt::format("<details><summary>The rest of it: {} of {} bytes</summary>\n", text.size() - cut,
+                       text.size()) +
+           pre(marked(text, pieces, cut, text.size())) + "</details>\n";
+  return out;
+}
+
 std::string page(const std::string& title, const std::string& body) {
   return fmt::format(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -101,19 +127,10 @@ std::string prompt_section(const Item& item) {
         readable = false;
         break;
       }
-      inner += "<h3>" + html_text(m["role"].get<std::string>()) + "</h3>\n" + pre(html_text(text));
+      inner += "<h3>" + html_text(m["role"].get<std::string>()) + "</h3>\n" + text_block(text);
     }
-  if (!readable) inner = "<p>As it was sent:</p>\n" + pre(html_text(item.messages_json));
+  if (!readable) inner = "<p>As it was sent:</p>\n" + text_block(item.messages_json);
   return out + inner + "</section>\n";
-}
-
-std::string marked(std::string_view text, const std::vector<Piece>& pieces) {
-  std::string out;
-  for (const Piece& p : pieces) {
-    const std::string shown = html_text(text.substr(p.begin, p.end - p.begin));
-    out += p.differs ? "<mark>" + shown + "</mark>" : shown;
-  }
-  return out;
 }
 
 std::string hidden_fields(const std::string& csrf, const View& view, std::string_view state,
@@ -163,9 +180,9 @@ std::string attempts_section(const Item& item, const std::string& csrf, const Vi
       const Attempt& other = item.attempts[i + 1 < n ? n - 1 : n - 2];
       const Diff d = diff(a.text, other.text);
       if (d.coarse) out += "<p>Too far apart to mark word by word.</p>\n";
-      out += pre(marked(a.text, d.a));
+      out += text_block(a.text, d.a);
     } else {
-      out += pre(html_text(a.text));
+      out += text_block(a.text);
     }
     if (const size_t hidden = n_hidden(a.text))
       out += fmt::format("<p class=\"warn\">{} hidden character{} in it, shown as ⟨…⟩.</p>\n", hidden,
@@ -196,11 +213,14 @@ std::string decide_sections(const Item& item, const std::string& csrf, const Vie
       "<section aria-labelledby=\"correct\">\n<h2 id=\"correct\">Correct</h2>\n<form method=\"post\" "
       "action=\"{}\">{}"
       "<label for=\"text\">The right answer</label>\n<textarea id=\"text\" name=\"text\" rows=\"8\" required "
-      "spellcheck=\"false\" dir=\"auto\" aria-keyshortcuts=\"c\">\n{}</textarea>\n"
+      "spellcheck=\"false\" aria-keyshortcuts=\"c\">\n{}</textarea>\n{}"
       "<label for=\"note\">Why (may stay empty)</label>\n<input id=\"note\" name=\"reason\" "
       "maxlength=\"2000\" "
       "autocomplete=\"off\">\n<button>Save the correction</button></form>\n</section>\n",
-      link(view, item.id), hidden_fields(csrf, view, "corrected", "c"), html_editable(text));
+      link(view, item.id), hidden_fields(csrf, view, "corrected", "c"), html_editable(text),
+      n_hidden(text)
+          ? "<p class=\"warn\">Hidden characters stand in this field too, and show nothing there.</p>\n"
+          : "");
   out += fmt::format(
       "<section aria-labelledby=\"reject\">\n<h2 id=\"reject\">Reject</h2>\n<form method=\"post\" "
       "action=\"{}\">{}"
@@ -220,7 +240,7 @@ std::string decided_section(const Item& item) {
       name(item.state), html_text(item.reviewer), time_text(int64_t(item.decided_ms)),
       item.timed ? fmt::format("{:.0f} s spent", item.seconds) : std::string("time not measured"));
   if (!item.reason.empty()) out += "<p>Reason: " + html_text(item.reason) + "</p>\n";
-  if (item.state == Item::State::corrected) out += "<h3>Corrected text</h3>\n" + pre(html_text(item.text));
+  if (item.state == Item::State::corrected) out += "<h3>Corrected text</h3>\n" + text_block(item.text);
   return out + "</section>\n";
 }
 
