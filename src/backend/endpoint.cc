@@ -414,7 +414,7 @@ class Endpoint final : public Backend {
         refused = named(s, failure(Failure::Why::busy,
                                    fmt::format("{} requests are waiting already", s.options.max_queued),
                                    "ask again later"));
-        refused->retry_after_ms = s.rate.next_end_ms(now);
+        refused->retry_after_ms = s.rate.retry_after_ms(now);
       }
       if (refused) {
         s.posted.push_back([f = std::move(*refused), done = std::move(events.on_done)]() mutable {

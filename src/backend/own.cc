@@ -231,7 +231,7 @@ class Own final : public Backend {
       Failure f =
           failure(Failure::Why::busy,
                   failed(fmt::format("{} requests are waiting already", s.max_queued), "ask again later"));
-      f.retry_after_ms = s.rate.next_end_ms(now);
+      f.retry_after_ms = s.rate.retry_after_ms(now);
       return refuse(std::move(f));
     }
     auto& [request, live] = std::get<Prepared>(prepared);

@@ -13,14 +13,16 @@ class Rate {
     ends_.push_back(now_ns);
     forget(now_ns);
   }
-  // ms until the next request may be expected to end: the mean distance of the ends in the last minute (or
-  // since the start, where that is shorter). Where none ended, the whole of that time: one cannot promise
-  // less. At least 1.
-  uint64_t next_end_ms(uint64_t now_ns) {
+  // ms until there should be room for one more caller that is turned away now: ends come as far apart as in
+  // the last minute (or since the start, where that is shorter; where none ended, as that whole time: one
+  // cannot promise less), and those turned away before are expected back before this one. 1 to 60'000.
+  uint64_t retry_after_ms(uint64_t now_ns) {
     forget(now_ns);
     const uint64_t window = std::min(now_ns - start_, kWindow);
-    const uint64_t between = window / std::max<uint64_t>(1, ends_.size());
-    return std::max<uint64_t>(between / 1'000'000, ends_.empty() ? 1'000 : 1);
+    const uint64_t between =
+        ends_.empty() ? std::max<uint64_t>(window, 1'000'000'000) : window / uint64_t(ends_.size());
+    promised_ns_ = std::min(std::max(promised_ns_, now_ns) + between, now_ns + kWindow);
+    return std::max<uint64_t>((promised_ns_ - now_ns) / 1'000'000, 1);
   }
 
  private:
@@ -29,6 +31,7 @@ class Rate {
     while (!ends_.empty() && ends_.front() + kWindow < now_ns) ends_.pop_front();
   }
   const uint64_t start_;
+  uint64_t promised_ns_ = 0;  // to the last that was turned away
   std::deque<uint64_t> ends_;
 };
 

@@ -197,7 +197,7 @@ void Exchange::run() {
     Life::Wanted w;
     w.id = request_.asks.size() == 1 ? id_ : fmt::format("{}.{}", id_, i);
     w.of = class_;
-    w.ask = std::move(request_.asks[i]);
+    w.ask = request_.asks[i];  // a copy: an echo needs its prompt
     if (live_text)
       w.on_text = [self, i](std::string_view text, const backend::TokenText* token) {
         const std::lock_guard here(self->mutex_);
