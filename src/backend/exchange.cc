@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strict_json.h"
+#include "text/utf8.h"
 
 namespace bw::backend {
 namespace {
@@ -103,13 +104,19 @@ Status check_options(const Ask& ask) {
 
 }  // namespace
 
-std::string quotable(std::string_view text) {
+std::string quotable(std::string_view words) {
   constexpr size_t most = 300;
   std::string out;
-  for (const char c : text) {
+  for (size_t at = 0; at < words.size();) {
     if (out.size() >= most) return out + "...";
-    const auto u = static_cast<unsigned char>(c);
-    out += u < 0x20 || u == 0x7F ? ' ' : c;
+    const text::CodePoint c = text::code_point(words, at);
+    if (!c.valid)
+      out += '?';
+    else if (c.value < 0x20 || (c.value >= 0x7F && c.value < 0xA0))
+      out += ' ';
+    else
+      out += words.substr(at, c.n_bytes);
+    at += c.n_bytes;
   }
   return out;
 }

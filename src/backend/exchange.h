@@ -47,7 +47,7 @@ class AnswerReader {
 
 // An answer that is an error: by its status, and what the body says.
 Failure refusal(long status, std::string_view body, uint64_t retry_after_s);
-// At most 300 bytes, on one line, without controls: what a stranger may put into our messages.
+// About 300 bytes, on one line, UTF-8 without controls: what a stranger may put into our messages.
 std::string quotable(std::string_view text);
 
 }  // namespace bw::backend

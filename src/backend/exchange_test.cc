@@ -183,6 +183,13 @@ TEST(AnswerReader, members_of_any_type_do_no_harm) {
   }
 }
 
+TEST(Quotable, what_strangers_say_is_short_and_one_line_of_utf8) {
+  EXPECT_EQ(quotable("a\nb\x1B[31m\xFFé\xC2\x9B!"), "a b [31m?é !");
+  EXPECT_EQ(quotable(std::string(1000, 'x')), std::string(300, 'x') + "...");
+  std::string cut(299, 'x');
+  EXPECT_EQ(quotable(cut + "😀y"), cut + "😀...");
+}
+
 TEST(Refusal, a_status_is_told_as_what_it_means_for_who_asked) {
   EXPECT_EQ(refusal(429, R"({"error":{"message":"slow down"}})", 7).why, Why::busy);
   EXPECT_EQ(refusal(429, "", 7).retry_after_ms, 7000u);
