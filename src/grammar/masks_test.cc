@@ -91,6 +91,37 @@ TEST(Masks, equal_the_definition_on_every_token_of_random_schemas) {
   EXPECT_GT(masks.stats().n_evicted, 100u);
 }
 
+TEST(Masks, of_names_used_are_kept_by_the_names_not_by_how_many_or_how_long) {
+  text::Vocab v;
+  v.model = "gpt2";
+  v.pre = "gpt-2";
+  for (const std::string& b : text::byte_alphabet()) v.tokens.push_back(b);
+  v.tokens.insert(v.tokens.end(), {"ab\"", "cd\"", "b\":", "ab", "<|im_end|>"});
+  v.kinds.assign(v.tokens.size(), text::TokenKind::normal);
+  v.kinds.back() = text::TokenKind::control;
+  const Tokenizer t = *Tokenizer::make(std::move(v));
+  Masks masks(t);
+  const auto g = Grammar::any_object();
+  // Which of ab" cd" b": ab may come after `text`.
+  const auto allowed = [&](const std::string& text) {
+    const auto c = masks.start(g);
+    for (const char b : text) c->accept(Token(static_cast<unsigned char>(b)));
+    const auto mask = *c->allowed();
+    std::string out;
+    for (Token id = 256; id < 260; ++id) out += engine::allows(mask, id) ? '1' : '0';
+    return out;
+  };
+  // The byte alphabet lists bytes in their order, so a byte is its own id.
+  ASSERT_EQ(t.piece('{', false), "{");
+  EXPECT_EQ(allowed(R"({"ab":1,")"), "0111");
+  EXPECT_EQ(allowed(R"({"cd":1,")"), "1011");
+  EXPECT_EQ(allowed(R"({"ab":1,"cd":1,")"), "0011");
+  EXPECT_EQ(allowed(R"({"ab":1,"a)"), "1101");
+  EXPECT_EQ(allowed(R"({"cd":1,"a)"), "1111");
+  EXPECT_EQ(allowed(R"({"ab":{"ab":1,"x":{},")"), "0111");
+  EXPECT_EQ(allowed(R"({"ab":{")"), "1111");
+}
+
 struct Pair {
   std::string schema, output;
 };
