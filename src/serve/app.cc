@@ -69,9 +69,9 @@ Status compile(App::State& app) {
 Reading reading_of(const App::State& app) {
   Reading now;
   for (const auto& live : app.deployments->all())
-    now.deployments.push_back({live->spec.name, live->backend->load()});
+    now.deployments.push_back({live->spec.name, live->spec.slots, live->backend->load()});
   if (const auto counts = app.reviews->counts()) now.reviews_waiting = counts->waiting;
-  if (app.server) now.connections = app.server->n_connections();
+  if (app.ready) now.connections = app.server->n_connections();  // listen() answers before it returns the server
   return now;
 }
 

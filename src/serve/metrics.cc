@@ -70,7 +70,10 @@ const char* outcome(const Final& final) {
 
 struct Metrics::State {
   State(const contract::Contract& contract, MetricsOptions given)
-      : options(std::move(given)), began(options.now()) {
+      : options(std::move(given)),
+        prices(contract.prices),
+        wall_watts(contract.wall_watts),
+        began(options.now()) {
     for (const auto& c : contract.classes) {
       classes.insert(c.name);
       for (const auto& check : c.checks) checks.insert(check.name);
@@ -90,9 +93,8 @@ struct Metrics::State {
         {{"version", version}, {"numerics", numerics}}, 1.0);
     const char* source = "Where the figures of bitworth_energy_joules_total come from; always 1.";
     if (package) set("bitworth_energy_source_info", source, {{"kind", "package"}}, 1.0);
-    if (options.wall_watts) set("bitworth_energy_source_info", source, {{"kind", "wall_entered"}}, 1.0);
-    if (!package && !options.wall_watts)
-      set("bitworth_energy_source_info", source, {{"kind", "unknown"}}, 1.0);
+    if (wall_watts) set("bitworth_energy_source_info", source, {{"kind", "wall_entered"}}, 1.0);
+    if (!package && !wall_watts) set("bitworth_energy_source_info", source, {{"kind", "unknown"}}, 1.0);
     for (const std::string& c : classes) {  // a counter that starts at 0 shows its first increase
       requests(c, "answered", 200).Increment(0);
       counter("bitworth_abstentions_total", abstentions_help, {{"class", c}}).Increment(0);
@@ -229,9 +231,9 @@ struct Metrics::State {
     const uint64_t now = options.now();
     const char* help =
         "Energy since the start; package: processor packages by RAPL; wall_entered: declared watts x time.";
-    if (options.wall_watts)
+    if (wall_watts)
       raise("bitworth_energy_joules_total", help, {{"kind", "wall_entered"}},
-            *options.wall_watts * seconds(now - began));
+            *wall_watts * seconds(now - began));
     if (!package || (energy_read && now - *energy_read < energy_every_ns)) return;
     energy_read = now;
     if (const auto joules = package->joules())
@@ -241,7 +243,7 @@ struct Metrics::State {
   }
 
   void costs() {
-    if (!options.prices) return;
+    if (!prices) return;
     auto& family =
         prometheus::BuildGauge()
             .Name("bitworth_cost_per_accepted_answer")
@@ -250,13 +252,12 @@ struct Metrics::State {
                 "where a part of it is not known.")
             .Register(registry);
     for (const auto& [class_name, c] : cost) {
-      auto& value = family.Add({{"class", class_name}, {"currency", options.prices->currency}});
+      auto& value = family.Add({{"class", class_name}, {"currency", prices->currency}});
       if (c.unknown || c.n_accepted == 0) {
         family.Remove(&value);
         continue;
       }
-      value.Set((c.machine_seconds * options.prices->machine_per_hour +
-                 c.person_seconds * options.prices->person_per_hour) /
+      value.Set((c.machine_seconds * prices->machine_per_hour + c.person_seconds * prices->person_per_hour) /
                 3600 / static_cast<double>(c.n_accepted));
     }
   }
@@ -272,13 +273,13 @@ struct Metrics::State {
       set("bitworth_reviews_waiting", "Answers that wait for a person.", {}, *now.reviews_waiting);
     if (now.connections) set("bitworth_http_connections", "Open connections.", {}, *now.connections);
     uint64_t n_prompt = 0, n_output = 0;
-    for (const auto& [of, load] : now.deployments) {
+    for (const auto& [of, n_slots, load] : now.deployments) {
       const Labels where{{"deployment", known(deployments, of)}};
       set("bitworth_queue_length", "Attempts that wait for a slot.", where, load.n_queued);
       set("bitworth_running", "Attempts that hold a slot.", where, load.n_running);
-      if (endpoints.count(of)) continue;  // its memory is elsewhere
-      set("bitworth_slots", "Attempts that may run at once.", where,
-          uint64_t{slots.count(of) ? slots.at(of) : 0});
+      if (endpoints.count(of)) continue;               // its memory is elsewhere
+      if (deployments.count(of)) slots[of] = n_slots;  // a switch may have changed them
+      set("bitworth_slots", "Attempts that may run at once.", where, uint64_t{n_slots});
       set("bitworth_weight_bytes", "Weights in memory.", where, load.weight_bytes);
       set("bitworth_kv_cache_bytes", "Memory of the cache of keys and values, used or not.", where,
           load.kv_bytes);
@@ -317,6 +318,8 @@ struct Metrics::State {
   };
 
   const MetricsOptions options;
+  const std::optional<contract::Prices> prices;
+  const std::optional<double> wall_watts;
   const uint64_t began;
   std::set<std::string> classes, deployments, endpoints, checks;
   std::map<std::string, uint32_t> slots;

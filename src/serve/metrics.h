@@ -24,20 +24,14 @@ struct Final;  // serve/life.h
 struct Reading {
   struct Deployment {
     std::string name;
+    uint32_t slots = 0;
     backend::Load load;
   };
   std::vector<Deployment> deployments;
   std::optional<uint64_t> reviews_waiting, connections;
 };
 
-struct Prices {  // as declared by a person; none: no cost is shown
-  std::string currency;
-  double machine_per_hour = 0, person_per_hour = 0;
-};
-
 struct MetricsOptions {
-  std::optional<Prices> prices;
-  std::optional<double> wall_watts;  // as read from a meter under load
   std::string powercap = "/sys/class/powercap";
   HostPaths host;
   Clock now = monotonic_ns;

@@ -20,8 +20,11 @@ namespace bw::serve {
 namespace {
 namespace fs = std::filesystem;
 
-contract::Contract two_classes() {
+contract::Contract two_classes(std::optional<contract::Prices> prices = {},
+                               std::optional<double> watts = {}) {
   contract::Contract c;
+  c.prices = std::move(prices);
+  c.wall_watts = watts;
   contract::Deployment small, big, far;
   small.name = "small";
   small.file = "small.gguf";
@@ -186,9 +189,7 @@ TEST(Metrics, no_name_from_outside_makes_a_series) {
 }
 
 TEST(Metrics, a_cost_is_machine_and_person_by_the_prices_over_what_was_accepted) {
-  auto o = still();
-  o.prices = Prices{"EUR", 0.36, 36};
-  Metrics m(two_classes(), o);
+  Metrics m(two_classes(contract::Prices{"EUR", 0.36, 36}), still());
   m.answered(answered_by_big(), 200);
   m.answered(answered_by_big(), 200);
   m.reviewed("mail", review::Item::State::rejected, 60);
@@ -203,9 +204,7 @@ TEST(Metrics, a_cost_is_machine_and_person_by_the_prices_over_what_was_accepted)
 
 TEST(Metrics, a_cost_with_a_part_nobody_knows_is_absent) {
   for (const int part : {0, 1, 2}) {
-    auto o = still();
-    if (part != 0) o.prices = Prices{"EUR", 1, 1};
-    Metrics m(two_classes(), o);
+    Metrics m(part == 0 ? two_classes() : two_classes(contract::Prices{"EUR", 1, 1}), still());
     m.answered(answered_by_big(), 200);
     EXPECT_EQ(m.text().find("bitworth_cost_per_accepted_answer{") != std::string::npos, part != 0);
     if (part == 1) {  // an endpoint's bill
@@ -241,7 +240,7 @@ Reading reading_of(uint64_t n_prompt, uint64_t n_output) {
   load.n_prompt_tokens = n_prompt;
   load.n_reused_tokens = n_prompt / 2;
   load.n_output_tokens = n_output;
-  r.deployments = {{"small", load}, {"far", {}}};
+  r.deployments = {{"small", 6, load}, {"far", 8, {}}};
   r.reviews_waiting = 7;
   r.connections = 9;
   return r;
@@ -256,7 +255,7 @@ TEST(Metrics, readings_of_the_moment_and_the_rate_of_the_last_minute) {
   auto s = series(m.text());
   EXPECT_EQ(s.at(R"(bitworth_queue_length{deployment="small"})"), 3);
   EXPECT_EQ(s.at(R"(bitworth_running{deployment="small"})"), 4);
-  EXPECT_EQ(s.at(R"(bitworth_slots{deployment="small"})"), 4);
+  EXPECT_EQ(s.at(R"(bitworth_slots{deployment="small"})"), 6);
   EXPECT_EQ(s.at(R"(bitworth_kv_cache_bytes{deployment="small"})"), 1000);
   EXPECT_EQ(s.at(R"(bitworth_kv_cache_used_bytes{deployment="small"})"), 600);
   EXPECT_EQ(s.at(R"(bitworth_prefix_cache_bytes{deployment="small"})"), 500);
@@ -335,8 +334,7 @@ TEST(Energy, its_kind_is_a_label_and_none_is_made_up) {
     for (const auto& [name, value] : s) EXPECT_EQ(name.find("joules"), std::string::npos);
   }
   o.powercap = p.root;
-  o.wall_watts = 80;
-  Metrics m(two_classes(), o);
+  Metrics m(two_classes({}, 80), o);
   p.domain("intel-rapl:0", "package-0", 950, 1000);
   now = 2'000'000'000;
   const auto s = series(m.text());
@@ -358,11 +356,9 @@ std::string slurp(const std::string& path) {
 std::string everything() {
   static const Powercap p;
   auto o = still();
-  o.prices = Prices{"EUR", 1, 1};
   o.powercap = p.root;
-  o.wall_watts = 1;
   o.reading = [] { return reading_of(1, 1); };
-  Metrics m(two_classes(), o);
+  Metrics m(two_classes(contract::Prices{"EUR", 1, 1}, 1), o);
   m.answered(answered_by_big(), 200);
   m.reviewed("mail", review::Item::State::accepted, 1);
   m.reviewed("code", review::Item::State::accepted, {});
