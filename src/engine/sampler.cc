@@ -85,25 +85,26 @@ void keep_typical(std::vector<Kept>& kept, bool& in_id_order, float max, const S
   in_id_order = false;
 }
 
-// The first of the total order among what the mask allows; -1: nothing. A word of zeros costs one look, a
-// word of ones no more than no mask.
+// The first of the total order among what the mask allows; -1: nothing. A word of zeros costs one look. In
+// one of many bits the logits are looked at first: few are above the best so far, so the loop is greedy()'s.
 Token first_allowed(std::span<const float> logits, TokenMask mask) {
   Token best = -1;
-  float most = 0;
-  const auto look = [&](size_t i) {
-    if (best >= 0 && !(logits[i] > most)) return;
-    best = Token(i);
-    most = logits[i];
-  };
+  float most = -std::numeric_limits<float>::infinity();
   for (size_t w = 0; w < mask.size(); ++w) {
+    const uint64_t word = mask[w];
     const size_t from = w * 64, n = std::min<size_t>(64, logits.size() - from);
-    if (mask[w] == ~uint64_t(0)) {
-      for (size_t i = from; i < from + n; ++i) look(i);
-      continue;
-    }
-    for (uint64_t bits = mask[w]; bits != 0; bits &= bits - 1) {
-      const size_t i = size_t(std::countr_zero(bits));
-      if (i < n) look(from + i);
+    const auto take = [&](size_t i) {
+      best = Token(from + i);
+      most = logits[from + i];
+    };
+    if (std::popcount(word) > 16) {
+      for (size_t i = 0; i < n; ++i)
+        if (logits[from + i] > most && ((word >> i) & 1)) take(i);
+    } else {
+      for (uint64_t bits = word; bits != 0; bits &= bits - 1) {
+        const auto i = size_t(std::countr_zero(bits));
+        if (i < n && logits[from + i] > most) take(i);
+      }
     }
   }
   return best;
