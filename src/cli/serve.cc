@@ -64,7 +64,9 @@ int run(const Shared& shared, const Options& o) {
         fmt::format("serve: --address {}: others could use this server, and it asks nobody for a key",
                     o.address),
         "add keys to the contract or --api-key-env NAME; or say --open-to-all"));
-  for (const std::string& w : contract::warnings(*contract)) fmt::print(stderr, "bitworth: warning: {}\n", w);
+  const bool declared = is_contract(o.what);
+  for (const std::string& w : declared ? contract::warnings(*contract) : std::vector<std::string>())
+    fmt::print(stderr, "bitworth: warning: {}\n", w);
   serve::AppOptions options;
   options.folder = o.log_dir.empty() ? default_folder(contract->name) : o.log_dir;
   options.address = o.address;
