@@ -15,7 +15,11 @@ namespace {
 std::string n_text(int64_t n) {
   return fmt::format("{} case{}", n, n == 1 ? "" : "s");
 }
-// What a trigger can look at at most before it fires.
+std::string amount(double value, const std::string& unit) {
+  return unit == "share" ? fmt::format("{} points in 100", number(100 * value))
+                         : fmt::format("{} {}", number(value), unit);
+}
+// How many cases a trigger waits for.
 uint32_t needs(const Trigger& t) {
   return t.figure.starts_with("failures") ? 1 : t.least;
 }
@@ -116,6 +120,7 @@ int64_t expected_cases(const Plan& p) {
 std::vector<std::string> warnings(const Plan& p, const contract::Contract* c) {
   std::vector<std::string> out;
   const int64_t cases = expected_cases(p);
+  const bool known = p.cases_per_day > 0 && p.start_ms && p.end_ms;
   if (p.cases_per_day <= 0)
     out.emplace_back("scope.cases_per_day: not said, so nobody knows whether the window brings enough cases");
   if (!p.minutes_per_case)
@@ -135,11 +140,11 @@ std::vector<std::string> warnings(const Plan& p, const contract::Contract* c) {
     const auto n = planned_n(p, m);
     if (!n)
       out.push_back(n.error().what);
-    else if (p.cases_per_day > 0 && *n > cases)
+    else if (known && *n > cases)
       out.push_back(
-          fmt::format("measures.{}: its margin of {} {} needs {}, the window brings about {}: it will end as "
+          fmt::format("measures.{}: its margin of {} needs {}, the window brings about {}: it will end as "
                       "\"cannot tell\"",
-                      m.name, m.margin, m.unit, n_text(*n), cases));
+                      m.name, amount(m.margin, m.unit), n_text(*n), cases));
   }
   if (std::none_of(p.measures.begin(), p.measures.end(), [](const Measure& m) { return m.guard; }))
     out.emplace_back("measures: none has role = \"guard\": nothing watches what may get worse");
@@ -151,7 +156,7 @@ std::vector<std::string> warnings(const Plan& p, const contract::Contract* c) {
       out.push_back(fmt::format("triggers.{}: a share is never above 1: it can never fire", t.name));
     if (!t.above && t.bound <= 0)
       out.push_back(fmt::format("triggers.{}: nothing is below 0: it can never fire", t.name));
-    if (p.cases_per_day > 0 && needs(t) > cases)
+    if (known && needs(t) > cases)
       out.push_back(fmt::format("triggers.{}: needs {}, the window brings about {}: it can never fire",
                                 t.name, n_text(needs(t)), cases));
     if (p.cases_per_day > 0 && t.within_ms > 0 &&
