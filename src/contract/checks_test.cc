@@ -203,6 +203,8 @@ TEST_F(Commands, one_sees_the_paths_it_names_and_no_others) {
   c.command[1] = folder_ + "/list";
   EXPECT_EQ(why_not(*make({c}), "good"), "");
   EXPECT_EQ(why_not(*make({c}), "bad"), "the command ended with exit code 1");
+  c.reads = {folder_ + "/secret"};
+  EXPECT_EQ(why_not(*make({c}), "good"), "the command ended with exit code 2") << "what it reads is there";
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ const Deployment* Contract::find_deployment(std::string_view wanted) const {
 }
 
 std::vector<std::string> files_of(const Check& check) {
-  std::vector<std::string> files;
+  std::vector<std::string> files = check.reads;
   for (const std::string& w : check.command)
     if (w.size() > 1 && w[0] == '/' && ::access(w.c_str(), F_OK) == 0) files.push_back(w);
   return files;

@@ -39,6 +39,7 @@ struct Check {
   std::string pattern;               // PCRE2, must match somewhere
   double at_least = 0;               // mean_log_prob, nats a token
   std::vector<std::string> command;  // the answer on standard input; exit 0 accepts; stdout is the reason
+  std::vector<std::string> reads;    // command: further files and folders that it may read, absolute
   uint64_t command_ms = 5'000;
 };
 

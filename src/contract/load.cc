@@ -43,10 +43,11 @@ class Reader : public TomlReader {
 
  private:
   std::string absolute(const std::string& relative) const {
-    if (relative[0] == '/') return relative;
     std::error_code none;
     const std::filesystem::path base = std::filesystem::absolute(folder_, none);
-    return (base / relative).lexically_normal().string();
+    std::string path = (base / relative).lexically_normal().string();
+    if (path.size() > 1 && path.back() == '/') path.pop_back();
+    return path;
   }
 
   Handler tables(std::function<Status(const toml::table&, const std::string&)> one) const {
@@ -160,6 +161,7 @@ Status Reader::check(const toml::table& t, const std::string& key, Class& of) {
                     {"regex", kind(Check::Kind::regex, pattern(c.pattern))},
                     {"mean_log_prob", kind(Check::Kind::mean_log_prob, bound)},
                     {"command", kind(Check::Kind::command, texts(c.command))},
+                    {"reads", texts(c.reads)},
                     {"time", milliseconds(c.command_ms, 10, 600'000)}}));
   if (kinds.size() != 1)
     return at(t.source(),
@@ -175,6 +177,7 @@ Status Reader::check(const toml::table& t, const std::string& key, Class& of) {
   };
   BW_CHECK(only("constrain", Check::Kind::schema));
   BW_CHECK(only("time", Check::Kind::command));
+  BW_CHECK(only("reads", Check::Kind::command));
   if (c.kind == Check::Kind::schema) {
     auto schema = files_.read(absolute(c.schema_path));
     if (!schema)
@@ -182,14 +185,16 @@ Status Reader::check(const toml::table& t, const std::string& key, Class& of) {
                       "a path, relative to the contract's folder");
     c.schema = std::move(*schema);
   }
-  for (size_t i = 0; i < c.command.size(); ++i) {
-    std::string& w = c.command[i];
-    if (!w.starts_with("./") && !w.starts_with("../")) continue;
-    const std::string path = absolute(w);
+  const auto find = [&](std::string& path, const char* list, size_t i) -> Status {
+    path = absolute(path);
     if (!files_.exists(path))
-      return wrong_at(fmt::format("{}.command[{}]", key, i), fmt::format("{} does not exist", path));
-    w = path;
-  }
+      return wrong_at(fmt::format("{}.{}[{}]", key, list, i), fmt::format("{} does not exist", path));
+    return {};
+  };
+  for (size_t i = 0; i < c.command.size(); ++i)
+    if (std::string& w = c.command[i]; w.starts_with("./") || w.starts_with("../"))
+      BW_CHECK(find(w, "command", i));
+  for (size_t i = 0; i < c.reads.size(); ++i) BW_CHECK(find(c.reads[i], "reads", i));
   of.checks.push_back(std::move(c));
   return {};
 }

@@ -7,8 +7,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "contract/contract.h"
-#include "contract/load.h"
 #include "contract/contract_fuzz.h"
+#include "contract/load.h"
 
 namespace bw::contract {
 namespace {
@@ -45,6 +45,7 @@ mean_log_prob = { at_least = -1.5 }
 [[classes.chat.checks]]
 name = "own"
 command = ["python3", "./check.py", "--strict"]
+reads = ["lists/"]
 time = "2 s"
 [classes.chat.unknown]
 patterns = ["(?i)not know"]
@@ -72,7 +73,9 @@ Result<Contract> read(const std::string& text, const std::string& schema = R"({"
                   if (path.ends_with("/dir/s.json")) return schema;
                   return failed(path + ": no such file");
                 },
-                [](const std::string& path) { return path.ends_with("/dir/check.py"); }});
+                [](const std::string& path) {
+                  return path.ends_with("/dir/check.py") || path.ends_with("/dir/lists");
+                }});
 }
 
 std::string replaced(const std::string& from, const std::string& to) {
@@ -118,6 +121,8 @@ TEST(Load, every_key_arrives_in_its_unit) {
   EXPECT_EQ(k->checks[4].command[0], "python3");
   EXPECT_EQ(k->checks[4].command[1], (std::filesystem::current_path() / "dir/check.py").string());
   EXPECT_EQ(k->checks[4].command[2], "--strict");
+  EXPECT_EQ(k->checks[4].reads,
+            std::vector<std::string>{(std::filesystem::current_path() / "dir/lists").string()});
   EXPECT_EQ(k->unknown.answer, "nobody knows");
   EXPECT_EQ(c.budget.requests_per_day, 1000u);
   EXPECT_EQ(c.budget.output_tokens_per_day, 0u);
@@ -189,17 +194,20 @@ TEST(Load, what_is_wrong_is_named_with_its_place) {
        "dir/c.toml:31:1:", "is taken by checks[1]"},
       {replaced("at_least = -1.5", "at_least = 0.5"), "dir/c.toml:29:30:", "from -1000 to 0"},
       {replaced("./check.py", "./chekc.py"), "dir/c.toml:32:23:", "does not exist"},
-      {replaced("(?i)not know", "(?z)"), "dir/c.toml:35:13:", "does not compile"},
-      {replaced("requests_per_day = 1000", "requests_per_day = 0"), "dir/c.toml:38:20:", "from 1"},
-      {replaced("person_per_hour = 40\n", ""), "dir/c.toml:40:1:", "person_per_hour is missing"},
+      {replaced("\"lists/\"", "\"gone/\""), "dir/c.toml:33:10:", "dir/gone does not exist"},
+      {replaced("regex = '^\\{'", "regex = 'a'\nreads = [\"lists\"]"),
+       "dir/c.toml:26:9:", "is said of a command"},
+      {replaced("(?i)not know", "(?z)"), "dir/c.toml:36:13:", "does not compile"},
+      {replaced("requests_per_day = 1000", "requests_per_day = 0"), "dir/c.toml:39:20:", "from 1"},
+      {replaced("person_per_hour = 40\n", ""), "dir/c.toml:41:1:", "person_per_hour is missing"},
       {replaced("class = \"chat\"\nfigure", "class = \"chta\"\nfigure"),
-       "dir/c.toml:47:9:", "the nearest is chat"},
+       "dir/c.toml:48:9:", "the nearest is chat"},
       {replaced("figure = \"failed_checks\"", "figure = \"failed\""),
-       "dir/c.toml:48:10:", "\"failed_checks\" or \"errors\""},
-      {replaced("above = \"20 %\"", "above = 1"), "dir/c.toml:49:9:", "could never fire"},
-      {replaced("above = \"20 %\"\n", ""), "dir/c.toml:46:1:", "above is missing"},
+       "dir/c.toml:49:10:", "\"failed_checks\" or \"errors\""},
+      {replaced("above = \"20 %\"", "above = 1"), "dir/c.toml:50:9:", "could never fire"},
+      {replaced("above = \"20 %\"\n", ""), "dir/c.toml:47:1:", "above is missing"},
       {replaced("[\"small\", \"far\", \"person\"]", "[\"small\"]"),
-       "dir/c.toml:51:10:", "has nothing to fall back to"},
+       "dir/c.toml:52:10:", "has nothing to fall back to"},
       {replaced("owner = \"me\"", "owner = \"me\"\napi_keys = [\"" + key + "\"]"),
        "dir/c.toml:3:13:", "64 small hexadecimal digits"},
       {replaced("owner = \"me\"", "owner = \"me\"\nclass_header = \"X Class\""),
