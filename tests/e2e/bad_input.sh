@@ -85,6 +85,15 @@ P
 }
 rename data/vectors/tokenizer/ggml-vocab-phi-3.gguf "$work/run.gguf"
 rename $model "$work/arch.gguf"
+# A contract: the example is whole, warnings change nothing, what does not hold together is 2 with its place.
+ends 0 "$BITWORTH" contract new "$work/mine.toml"
+ends 0 "$BITWORTH" contract check "$work/mine.toml"
+expect 2 "is there already" "$BITWORTH" contract new "$work/mine.toml"
+sed 's/^stops/stop/; s/^owner/onwer/' "$work/mine.toml" >"$work/typo.toml"
+expect 2 "typo.toml:[0-9]+:[0-9]+: onwer: unknown key; the nearest known one is owner" "$BITWORTH" contract check "$work/typo.toml"
+sed 's/"careful", "person"/"person", "careful"/' "$work/mine.toml" >"$work/order.toml"
+expect 2 "a person is the last" "$BITWORTH" contract check "$work/order.toml"
+expect 2 "next:.*contract new" "$BITWORTH" contract check "$work/none.toml"
 expect 2 "qqqqq.*llama|llama.*" "$BITWORTH" run "$work/run.gguf" --prompt x
 "$BITWORTH" inspect "$work/arch.gguf" | grep -q "qqqqq" || { echo "inspect does not answer for an unknown architecture"; fail=1; }
 exit $fail
