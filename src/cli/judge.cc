@@ -5,7 +5,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "audit/log.h"
 #include "cli/cli.h"
+#include "cli/log_record.h"
 #include "cli/model_session.h"
 #include "cli/usage.h"
 #include "record/record.h"
@@ -17,7 +19,7 @@ namespace bw::cli {
 namespace {
 
 struct Options {
-  std::string scenario, reference, budget, out, html;
+  std::string scenario, reference, budget, out, html, log;
   std::vector<std::string> candidates, controls;
   uint32_t items = 0;
   engine::KvType kv = engine::KvType::f16;
@@ -85,6 +87,7 @@ std::string command(const Shared& shared, const Options& o) {
   if (o.kv_given) add("--kv", std::string(kernels::name(o.kv)));
   add("--out", o.out);
   add("--html", o.html);
+  add("--log", o.log);
   return out;
 }
 
@@ -112,7 +115,20 @@ void print_first(const judge::Judgement& j) {
   for (const std::string& s : j.limits_of_this_run) fmt::print(stderr, "  {}\n", s);
 }
 
+// Asked before minutes of work, not after them.
+Status can_be_logged(const Options& o) {
+  if (o.log.empty()) return {};
+  if (o.out.empty())
+    return bad_input(
+        "judge: --log without --out: the log holds the record's digest, the record must be kept too",
+        "add --out judgement.json");
+  auto log = audit::Log::open(o.log, {.read_only = true});
+  if (!log) return std::move(log.error());
+  return {};
+}
+
 int run(const Shared& shared, const Options& o) {
+  if (const Status s = can_be_logged(o); !s) return complain(s.error());
   auto in = inputs(o);
   if (!in) return complain(in.error());
   in->command = command(shared, o);
@@ -146,6 +162,8 @@ int run(const Shared& shared, const Options& o) {
   };
   if (!o.out.empty())
     if (const Status s = record::write(*judged, o.out); !s) return not_written(s.error());
+  if (!o.log.empty())
+    if (const Status s = log_record(shared, o.out, json, o.log); !s) return complain(s.error());
   auto document = report::document(json);
   if (!document) return complain(document.error());
   if (!o.html.empty())
@@ -185,6 +203,8 @@ void add_judge(CLI::App& app, Shared& shared) {
                  ->default_str("");
   sub->add_option("--out", o->out, "Write the record, judgement.json (docs/record.md)");
   sub->add_option("--html", o->html, "Write the page");
+  sub->add_option("--log", o->log,
+                  "Enter digest, files and verdicts into the audit log of this folder (docs/log.md)");
   sub->add_flag("--resume", o->resume, "Take what an earlier run of the same command finished");
   sub->add_flag("--require-resolution", o->require_resolution,
                 "Exit 5 before loading anything if the items cannot resolve the margin");

@@ -7,12 +7,18 @@
 
 #include "base/file.h"
 #include "cli/cli.h"
+#include "cli/log_record.h"
 #include "record/check.h"
 
 namespace bw::cli {
 namespace {
 
-int run(const Shared& shared, const std::string& path, const std::string& page) {
+struct Options {
+  std::string path, page, log;
+};
+
+int run(const Shared& shared, const Options& o) {
+  const auto& [path, page, log] = o;
   auto record = read_text(path);
   if (!record) return complain(record.error());
   const auto named = [&](Error e) {
@@ -28,6 +34,8 @@ int run(const Shared& shared, const std::string& path, const std::string& page) 
   if (!document) return named(document.error());
   if (!page.empty())
     if (const Status s = write_text(page, report::html(*document)); !s) return complain(s.error());
+  if (!log.empty())
+    if (const Status s = log_record(shared, path, *record, log); !s) return complain(s.error());
   if (shared.json)
     fmt::print("{}\n", *record);
   else
@@ -40,11 +48,12 @@ int run(const Shared& shared, const std::string& path, const std::string& page) 
 void add_report(CLI::App& app, Shared& shared) {
   auto* sub = app.add_subcommand("report", "The terminal report and the page of a record");
   sub->footer("Example:\n  bitworth report judgement.json --html report.html");
-  auto path = std::make_shared<std::string>(), page = std::make_shared<std::string>();
-  sub->add_option("RECORD", *path, "What `bitworth judge --out` wrote")->required();
-  sub->add_option("--html", *page, "Write the page to this file");
-  sub->callback(
-      [&shared, path, page] { shared.chosen = [&shared, path, page] { return run(shared, *path, *page); }; });
+  auto o = std::make_shared<Options>();
+  sub->add_option("RECORD", o->path, "What `bitworth judge --out` wrote")->required();
+  sub->add_option("--html", o->page, "Write the page to this file");
+  sub->add_option("--log", o->log,
+                  "Enter the judgement into the audit log of this folder, as judge --log does");
+  sub->callback([&shared, o] { shared.chosen = [&shared, o] { return run(shared, *o); }; });
 }
 
 }  // namespace bw::cli
