@@ -64,8 +64,8 @@ class Compiler {
     }
     return at->second;
   }
-  Status small_enough() const {
-    if (draft_.nodes.size() + draft_.n_states <= limits_.max_nodes) return {};
+  Status small_enough(size_t n_more = 0) const {
+    if (draft_.nodes.size() + draft_.n_states + n_more <= limits_.max_nodes) return {};
     return bad_input(
         fmt::format("the schema's grammar has more than {} nodes and states", limits_.max_nodes));
   }
@@ -73,6 +73,7 @@ class Compiler {
   Status compile(uint32_t id) {
     const Place place = places_[id];
     BW_TRY(const Schema::Alternatives alternatives, schema_.alternatives(place.set));
+    draft_.n_states += alternatives.n_tried - 1;  // combinations cost time as nodes do
     for (const Schemas& alternative : alternatives.all) {
       BW_TRY(const std::optional<Facts> facts, schema_.facts(alternative, !place.probe));
       if (facts) BW_CHECK(compile(id, *facts, place.probe));
@@ -90,7 +91,12 @@ class Compiler {
   Status compile(uint32_t id, const Facts& f, bool probe) {
     if (f.literals) {
       std::vector<std::string> words;
-      for (const Json* v : *f.literals) words.push_back(compact(*v));
+      size_t n_bytes = 0;
+      for (const Json* v : *f.literals) {
+        words.push_back(compact(*v));
+        n_bytes += words.back().size();
+      }
+      BW_CHECK(small_enough(n_bytes));  // before a table is made of them
       return put(id, words_dfa(words));
     }
     std::vector<std::string> words;
@@ -106,7 +112,7 @@ class Compiler {
 
   Status put(uint32_t id, Dfa dfa) {
     if (dfa.empty()) return {};
-    draft_.n_states += dfa.n_states();
+    draft_.n_states += dfa.cost();
     draft_.nodes[id].machines.push_back({Program::Reads::dfa, uint32_t(draft_.dfas.size())});
     draft_.dfas.push_back(std::move(dfa));
     return small_enough();
@@ -142,6 +148,8 @@ class Compiler {
         last = p;
         BW_TRY(const CharDfa* dfa,
                schema_.pattern(format ? std::string(*format_pattern(p->text)) : p->text, *p));
+        draft_.n_states += all.n_states() + dfa->n_states();  // the work, even where nothing remains
+        BW_CHECK(small_enough());
         auto narrowed = both(all, *dfa, max_pattern_states);
         if (!narrowed) return too_large(narrowed.error());
         all = std::move(*narrowed);

@@ -102,19 +102,21 @@ Dfa DfaBuilder::finish() const {
     if (b == 0 || cut[b]) ++n_ranges;
     range[b] = n_ranges - 1;
   }
-  std::vector<std::vector<int32_t>> to_by_range(n_ranges, std::vector<int32_t>(kept.size(), nowhere));
-  for (size_t i = 0; i < kept.size(); ++i)
-    for (const Edge& e : states_[kept[i]].edges)
-      if (id[size_t(e.to)] >= 0)
-        for (uint32_t r = range[e.low]; r <= range[e.high]; ++r) to_by_range[r][i] = id[size_t(e.to)];
-  // Ranges with the same edges everywhere share a column.
+  // Ranges with the same edges everywhere share a column. One range at a time: all of a large trie's would be
+  // hundreds of megabytes.
   std::map<std::vector<int32_t>, uint8_t> columns;
   std::vector<const std::vector<int32_t>*> by_column;
-  for (size_t b = 0; b < 256; ++b) {
-    const auto [at, is_new] = columns.emplace(to_by_range[range[b]], uint8_t(columns.size()));
+  std::vector<uint8_t> column_of_range;
+  for (uint32_t r = 0; r < n_ranges; ++r) {
+    std::vector<int32_t> to(kept.size(), nowhere);
+    for (size_t i = 0; i < kept.size(); ++i)
+      for (const Edge& e : states_[kept[i]].edges)
+        if (range[e.low] <= r && r <= range[e.high]) to[i] = std::max(to[i], id[size_t(e.to)]);
+    const auto [at, is_new] = columns.emplace(std::move(to), uint8_t(columns.size()));
     if (is_new) by_column.push_back(&at->first);
-    d.column[b] = at->second;
+    column_of_range.push_back(at->second);
   }
+  for (size_t b = 0; b < 256; ++b) d.column[b] = column_of_range[range[b]];
   d.n_columns = uint32_t(by_column.size());
   d.next.resize(kept.size() * d.n_columns);
   for (size_t i = 0; i < kept.size(); ++i) {

@@ -28,6 +28,8 @@ struct Dfa {
   // State 0 is the start; there is none where nothing is accepted.
   size_t n_states() const { return label.size(); }
   bool empty() const { return label.empty(); }
+  // What it counts for in Limits::max_nodes: 128 bytes of table as one more state.
+  size_t cost() const { return label.size() + next.size() / 32; }
   int32_t step(int32_t state, uint8_t byte) const { return next[size_t(state) * n_columns + column[byte]]; }
   int32_t walk(int32_t state, std::string_view bytes) const {  // nowhere: on the way
     for (size_t i = 0; i < bytes.size() && state >= 0; ++i) state = step(state, uint8_t(bytes[i]));

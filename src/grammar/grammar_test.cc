@@ -260,6 +260,19 @@ TEST(Grammar, what_is_no_schema_or_too_large_says_so) {
     ands += std::string(i ? "," : "") + R"({"anyOf":[{"minLength":)" + std::to_string(i) +
             "},{\"maxLength\":9}]}";
   EXPECT_NE(what("{\"allOf\":[" + ands + "]}").find("combinations of anyOf and oneOf"), std::string::npos);
+  // Constants checked against branches that double at every level.
+  std::string doubling =
+      R"({"$defs":{"s":{"anyOf":[{"properties":{"a":{"$ref":"#/$defs/s"}}},{"properties":{"a":{"$ref":"#/$defs/s"}}}]}},"allOf":[{"$ref":"#/$defs/s"}],"const":)";
+  std::string nested = "1";
+  for (int i = 0; i < 50; ++i) nested = "{\"a\":" + nested + "}";
+  EXPECT_EQ(what(doubling + nested + "}"), "accepted");
+  // Many places, each little to write and much to compute.
+  std::string many = R"({"$defs":{"x":{"pattern":"^[ab]{900}$","format":"date"}},"properties":{"z":{})";
+  for (int i = 0; i < 3000; ++i) many += ",\"" + std::to_string(i) + "\":{\"$ref\":\"#/$defs/x\"}";
+  EXPECT_NE(what(many + "}}").find("more than 100000 nodes and states"), std::string::npos);
+  std::string words = "{\"enum\":[\"\"";
+  for (int i = 0; i < 12000; ++i) words += ",\"word" + std::to_string(i * 7919) + "\"";
+  EXPECT_NE(what(words + "]}").find("nodes and states"), std::string::npos);
   EXPECT_NE(what(R"({"pattern":"^(a|b)*a(a|b){14}$"})").find("more than 5000 states"), std::string::npos);
   EXPECT_NE(what(R"({"type":"object","properties":{"a":{"type":"string"}}})", {.max_nodes = 3})
                 .find("more than 3 nodes"),

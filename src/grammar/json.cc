@@ -180,7 +180,8 @@ std::string escaped(std::string_view utf8) {
   return out;
 }
 
-std::string compact(const Json& v) {
+namespace {
+std::string written(const Json& v, bool by_name) {
   std::string out;
   switch (v.kind) {
     case Json::Kind::null:
@@ -192,41 +193,27 @@ std::string compact(const Json& v) {
     case Json::Kind::string:
       return '"' + escaped(v.text) + '"';
     case Json::Kind::array:
-      for (const Json* item : v.items) out += (out.empty() ? "" : ",") + compact(*item);
+      for (const Json* item : v.items) out += (out.empty() ? "" : ",") + written(*item, by_name);
       return "[" + out + "]";
-    case Json::Kind::object:
-      for (const Json::Member& m : v.members)
-        out += (out.empty() ? "\"" : ",\"") + escaped(m.name) + "\":" + compact(*m.value);
+    case Json::Kind::object: {
+      std::vector<Json::Member> members = v.members;
+      if (by_name)
+        std::sort(members.begin(), members.end(),
+                  [](const auto& a, const auto& b) { return a.name < b.name; });
+      for (const Json::Member& m : members)
+        out += (out.empty() ? "\"" : ",\"") + escaped(m.name) + "\":" + written(*m.value, by_name);
       return "{" + out + "}";
+    }
   }
   return out;
 }
+}  // namespace
 
-bool equal(const Json& a, const Json& b) {
-  if (a.kind != b.kind) return false;
-  switch (a.kind) {
-    case Json::Kind::null:
-      return true;
-    case Json::Kind::boolean:
-      return a.boolean == b.boolean;
-    case Json::Kind::number:
-      return Decimal::parse(a.text) == Decimal::parse(b.text);
-    case Json::Kind::string:
-      return a.text == b.text;
-    case Json::Kind::array:
-      if (a.items.size() != b.items.size()) return false;
-      for (size_t i = 0; i < a.items.size(); ++i)
-        if (!equal(*a.items[i], *b.items[i])) return false;
-      return true;
-    case Json::Kind::object:
-      if (a.members.size() != b.members.size()) return false;
-      for (const Json::Member& m : a.members) {
-        const Json* other = b.find(m.name);
-        if (!other || !equal(*m.value, *other)) return false;
-      }
-      return true;
-  }
-  return false;
+std::string compact(const Json& value) {
+  return written(value, false);
+}
+std::string canonical(const Json& value) {
+  return written(value, true);
 }
 
 size_t n_characters(std::string_view utf8) {

@@ -51,8 +51,9 @@ class Document {
 std::string escaped(std::string_view utf8);
 // `value` without white space, strings as above, numbers in their shortest exact form (1.0 as 1).
 std::string compact(const Json& value);
-// JSON Schema's equality: 1 and 1.0 are equal, members have no order.
-bool equal(const Json& a, const Json& b);
+// The same with members by name: equal where JSON Schema says that two values are (1 and 1.0, whatever the
+// order of members).
+std::string canonical(const Json& value);
 size_t n_characters(std::string_view utf8);
 
 }  // namespace bw::grammar

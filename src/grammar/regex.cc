@@ -71,6 +71,8 @@ class Nfa {
     return both(out, any_string(), max_states);  // trims
   }
 
+  size_t work() const { return work_; }
+
  private:
   struct State {
     std::vector<int32_t> free, at_begin, at_end;  // edges that read nothing
@@ -184,7 +186,7 @@ class Nfa {
 };
 }  // namespace
 
-Result<CharDfa> pattern_dfa(std::string_view pattern, size_t max_states) {
+Result<CharDfa> pattern_dfa(std::string_view pattern, size_t max_states, size_t* work) {
   BW_TRY(const Ast ast, regex::parse(pattern));
   const auto too_large = [&] {
     return bad_input(
@@ -194,6 +196,7 @@ Result<CharDfa> pattern_dfa(std::string_view pattern, size_t max_states) {
   Nfa nfa(max_states);
   if (!nfa.build(ast)) return too_large();
   auto dfa = nfa.determinised(max_states);
+  if (work) *work += nfa.work();
   if (!dfa) return too_large();
   return dfa;
 }

@@ -9,6 +9,7 @@ namespace bw::grammar {
 
 // Error: malformed, or a construct outside the subset, by name and byte (look-around, back references, word
 // boundaries, Unicode properties, modifiers), or an automaton of more than max_states.
-Result<CharDfa> pattern_dfa(std::string_view pattern, size_t max_states);
+// `work`: is added how many states were looked at.
+Result<CharDfa> pattern_dfa(std::string_view pattern, size_t max_states, size_t* work = nullptr);
 
 }  // namespace bw::grammar

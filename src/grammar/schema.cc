@@ -13,6 +13,7 @@
 namespace bw::grammar {
 namespace {
 constexpr size_t max_alternatives = 256, max_choices = 64, max_tried = 20'000;
+constexpr size_t max_pattern_work = 100'000'000;
 
 template <class List, class T>
 bool has(const List& list, const T& value) {
@@ -51,9 +52,10 @@ std::optional<uint64_t> count_of(const Json& v) {
 
 Result<const CharDfa*> Schema::pattern(const std::string& text, const Json& where) {
   if (const auto known = patterns_.find(text); known != patterns_.end()) return &known->second;
-  auto dfa = pattern_dfa(text, max_states_);
+  auto dfa = pattern_dfa(text, max_states_, &work_);
   if (!dfa)
     return Error{dfa.error().code, fmt::format("{}: {}", place(where), dfa.error().what), dfa.error().next};
+  if (work_ > max_pattern_work) return refused(where, "the patterns of this schema together are too large");
   return &(patterns_[text] = std::move(*dfa));
 }
 
@@ -110,14 +112,14 @@ Result<std::optional<Facts>> Schema::facts(const Schemas& alternative, bool form
   if (f.types == 0 || (f.literals && f.literals->empty())) return std::optional<Facts>{};
   if (f.literals) {
     std::vector<const Json*> kept;
+    std::set<std::string> known;
     for (const Json* value : *f.literals) {
       bool holds = true;
       for (const Json* s : alternative) {
         BW_TRY(const bool ok, direct(*value, *s, formats));
         holds &= ok;
       }
-      const auto same = [&](const Json* other) { return equal(*other, *value); };
-      if (holds && std::none_of(kept.begin(), kept.end(), same)) kept.push_back(value);
+      if (holds && known.insert(canonical(*value)).second) kept.push_back(value);
     }
     if (kept.empty()) return std::optional<Facts>{};
     f.literals = std::move(kept);

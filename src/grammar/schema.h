@@ -97,6 +97,7 @@ class Schema {
   // schema_valid.cc: whether a literal is valid against a subschema; `direct`: its own assertions alone, not
   // those of references and of allOf, anyOf, oneOf.
   Result<bool> valid(const Json& value, const Json& schema, bool formats);
+  Result<bool> look(const Json& value, const Json& schema, bool formats);
   Result<bool> direct(const Json& value, const Json& schema, bool formats);
   Result<bool> direct_array(const Json& value, const Json& schema, bool formats);
   Result<bool> direct_object(const Json& value, const Json& schema, bool formats);
@@ -106,6 +107,9 @@ class Schema {
   std::set<const Json*> checked_;
   std::map<const Json*, int> cycle_;  // 1: on the way, 2: done
   std::map<std::string, CharDfa> patterns_;
+  std::map<const Json*, std::set<std::string>> enums_;            // canonical
+  size_t work_ = 0;                                               // of patterns
+  std::map<std::pair<const Json*, const Json*>, bool> valid_[2];  // by formats
 };
 
 uint8_t types_of(const Json& type_keyword);           // 0: not a type's name

@@ -1,12 +1,14 @@
 // Whether a constant is valid against a subschema: what enum and const leave is decided by looking, not by
 // grammar. Only keywords that check() took are met.
-#include <algorithm>
 
 #include "grammar/schema.h"
+#include "grammar/schema_errors.h"
 #include "grammar/strings.h"
 
 namespace bw::grammar {
 namespace {
+constexpr size_t max_looks = 1'000'000;
+
 bool within(const Json& schema, const char* min, const char* max, uint64_t n) {
   const Json *low = schema.find(min), *high = schema.find(max);
   return !(low && n < *count_of(*low)) && !(high && n > *count_of(*high));
@@ -30,8 +32,18 @@ uint8_t type_of(const Json& v) {
 }
 }  // namespace
 
+// Each pair is looked at once: branches that refer to the same would multiply at every level.
 Result<bool> Schema::valid(const Json& value, const Json& schema, bool formats) {
   if (schema.is(Json::Kind::boolean)) return schema.boolean;
+  auto& known = valid_[formats];
+  if (const auto found = known.find({&value, &schema}); found != known.end()) return found->second;
+  if (known.size() > max_looks) return refused(schema, "too many constants to check against too much");
+  BW_TRY(const bool is_valid, look(value, schema, formats));
+  known[{&value, &schema}] = is_valid;
+  return is_valid;
+}
+
+Result<bool> Schema::look(const Json& value, const Json& schema, bool formats) {
   BW_CHECK(check_cycle(schema));
   BW_TRY(const bool own, direct(value, schema, formats));
   if (!own) return false;
@@ -58,10 +70,12 @@ Result<bool> Schema::direct(const Json& value, const Json& s, bool formats) {
   BW_CHECK(add(f, s, formats));
   if (!(f.types & type_of(value))) return false;
   if (const Json* list = s.find("enum")) {
-    const auto same = [&](const Json* v) { return equal(*v, value); };
-    if (std::none_of(list->items.begin(), list->items.end(), same)) return false;
+    const auto [constants, is_new] = enums_.try_emplace(list);
+    for (size_t i = 0; is_new && i < list->items.size(); ++i)
+      constants->second.insert(canonical(*list->items[i]));
+    if (!constants->second.count(canonical(value))) return false;
   }
-  if (const Json* v = s.find("const"); v && !equal(*v, value)) return false;
+  if (const Json* v = s.find("const"); v && canonical(*v) != canonical(value)) return false;
   switch (value.kind) {
     case Json::Kind::number:
       return f.number.holds(Decimal::parse(value.text));
