@@ -32,7 +32,9 @@ bool Reader::wrong_type(const Json& value, const std::string& param, std::string
 }
 
 bool Reader::check_fields(const Json& object, const std::string& path, std::span<const Field> table) {
-  for (const auto& [key, value] : object.items()) {
+  for (const auto& item : object.items()) {
+    const std::string& key = item.key();
+    const Json& value = item.value();
     const std::string param = joined(path, key);
     const auto known =
         std::find_if(table.begin(), table.end(), [&](const Field& f) { return f.name == key; });
