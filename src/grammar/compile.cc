@@ -158,6 +158,7 @@ class Compiler {
     if (!counted) return too_large(counted.error());
     auto bytes = string_dfa(*counted, true, limits_.max_nodes, [](uint32_t) { return 0; });
     if (!bytes) return too_large(bytes.error());
+    mark_open(*bytes);
     return put(id, std::move(*bytes));
   }
 

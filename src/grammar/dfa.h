@@ -23,6 +23,8 @@ struct Dfa {
   std::vector<uint8_t> ends;    // [n_states]; accepting, and nothing follows
   std::vector<uint64_t> words;  // [n_states]; strings accepted from here; endless: or too many to count
 
+  // [n_states], or empty: whatever goes on inside of a string in its one spelling may follow (strings.cc).
+  std::vector<uint8_t> open;
   bool ends_itself = true;  // nothing follows an accepting state: what comes after need not end it
 
   // State 0 is the start; there is none where nothing is accepted.

@@ -140,7 +140,6 @@ class Finisher {
 
     BW_TRY(Dfa names, other_names(o));
     if (names.empty()) return out;
-    out.any_name = o.other_names.empty();
     std::map<int32_t, int32_t> index;  // of the bits
     for (int32_t& label : names.label) {
       if (label < 0) continue;
@@ -148,6 +147,7 @@ class Finisher {
       if (is_new) out.name_nodes.push_back(o.other_nodes.at(uint32_t(label)));
       label = at->second;
     }
+    mark_open(names);
     out.names = std::make_shared<const Dfa>(std::move(names));
     return out;
   }

@@ -66,7 +66,7 @@ TEST(Masks, equal_the_definition_on_every_token_of_random_schemas) {
   Masks masks(t, 64u << 10);  // so small that masks go and come again
   std::mt19937_64 random(2);
   size_t n_schemas = 0, n_masks = 0;
-  for (int i = 0; i < 200; ++i) {
+  for (int i = 0; i < 300; ++i) {
     const std::string schema = testing::RandomSchema(testing::choose_by(random)).text();
     const auto g = Grammar::from_schema(schema);
     if (!g) continue;

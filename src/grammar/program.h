@@ -47,7 +47,6 @@ struct Program {
     std::vector<uint32_t> next_required;    // [n + 1]: the first of them, or n
     // Other names, after all of these: none where `names` is empty.
     std::shared_ptr<const Dfa> names;  // after the opening quote; label: index in name_nodes
-    bool any_name = false;             // names is any_name_inside()
     std::vector<uint32_t> name_nodes;
     std::vector<std::string> taken;  // escaped names that no other name may be, ascending
     uint32_t min = 0, max = no_limit;

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <tuple>
+#include <utility>
 
 namespace bw::grammar {
 namespace {
@@ -173,6 +174,43 @@ const Dfa& any_name_inside() {
 Result<Dfa> string_dfa(const CharDfa& chars, bool opens, size_t max_states,
                        const std::function<int32_t(uint32_t accepted)>& label) {
   return Encoder(chars, max_states).run(opens, label);
+}
+
+// Pairs of a state of `dfa` and one of any_name_inside(): closed where the latter goes on and the former does
+// not, or where a step leads to such a pair. What is never closed is open.
+void mark_open(Dfa& dfa) {
+  constexpr size_t most_states = 3'000;
+  const Dfa& any = any_name_inside();
+  const size_t n = dfa.n_states(), n_any = any.n_states();
+  if (n > most_states) return;
+  // One byte of each pair of columns.
+  std::map<std::pair<uint8_t, uint8_t>, uint8_t> columns;
+  for (int b = 0; b < 256; ++b)
+    if (b != '"') columns.emplace(std::pair(dfa.column[size_t(b)], any.column[size_t(b)]), uint8_t(b));
+  std::vector<std::vector<uint32_t>> into(n * n_any);
+  std::vector<uint8_t> closed(n * n_any);
+  std::vector<uint32_t> todo;
+  for (size_t s = 0; s < n; ++s)
+    for (size_t x = 0; x < n_any; ++x) {
+      const auto pair = uint32_t(s * n_any + x);
+      for (const auto& [unused, byte] : columns) {
+        const int32_t to_any = any.step(int32_t(x), byte), to = dfa.step(int32_t(s), byte);
+        if (to_any < 0) continue;
+        if (to >= 0) {
+          into[size_t(to) * n_any + size_t(to_any)].push_back(pair);
+        } else if (!std::exchange(closed[pair], uint8_t(1))) {
+          todo.push_back(pair);
+        }
+      }
+    }
+  while (!todo.empty()) {
+    const uint32_t pair = todo.back();
+    todo.pop_back();
+    for (const uint32_t from : into[pair])
+      if (!std::exchange(closed[from], uint8_t(1))) todo.push_back(from);
+  }
+  dfa.open.resize(n);
+  for (size_t s = 0; s < n; ++s) dfa.open[s] = !closed[s * n_any] && !dfa.ends[s];
 }
 
 #define BW_YEAR "(?:000[1-9]|00[1-9][0-9]|0[1-9][0-9]{2}|[1-9][0-9]{3})"

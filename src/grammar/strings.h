@@ -17,6 +17,8 @@ const Dfa& any_string_inside();
 // quote; `opens`: with the opening one too. label: of what accepted[state] says; nowhere: not accepted.
 Result<Dfa> string_dfa(const CharDfa& chars, bool opens, size_t max_states,
                        const std::function<int32_t(uint32_t accepted)>& label);
+// Fills dfa.open of an automaton that string_dfa() made, unless it is very large.
+void mark_open(Dfa& dfa);
 // The same of any string, without the opening quote; state 0 is the only one between two characters.
 const Dfa& any_name_inside();
 

@@ -18,9 +18,21 @@ void Walk::put(uint32_t node, std::vector<uint64_t>& mask) const {
   }
 }
 
+namespace {
+const Dfa& dfa_of(const Automaton& a, const Frame& f) {
+  if (f.at == At::string) return any_string_inside();
+  return f.at == At::dfa ? a.program().dfas[f.machine] : *a.program().objects[f.machine].names;
+}
+bool is_open(const Dfa& dfa, uint32_t state) {
+  return !dfa.open.empty() && dfa.open[state] && dfa.words[state] == endless;
+}
+}  // namespace
+
 bool Walk::is_local(const Automaton& a, const Frame* f) {
   if (!f) return false;
-  return f->at == At::string || (f->at == At::dfa && a.program().dfas[f->machine].ends_itself);
+  if (f->at == At::string) return true;
+  if (f->at == At::other_name) return dfa_of(a, *f).words[f->a] == endless;
+  return f->at == At::dfa && dfa_of(a, *f).ends_itself;
 }
 
 void Walk::walk(Automaton& a, const Stacks& stacks, uint32_t begin, uint32_t end, uint32_t depth,
@@ -72,38 +84,42 @@ void Walk::walk(Automaton& a, const Stacks& stacks, uint32_t begin, uint32_t end
 
 void Walk::walk_local(Automaton& a, const Frame& f, uint32_t begin, uint32_t end, uint32_t depth,
                       std::vector<uint64_t>& mask) {
-  const bool string = f.at == At::string;
-  const Dfa& dfa = string ? any_string_inside() : a.program().dfas[f.machine];
+  const bool string = f.at == At::string, name = f.at == At::other_name;
+  const Dfa& dfa = dfa_of(a, f);
   const Program::String limits = string ? a.program().strings[f.machine] : Program::String{};
   std::vector<Local> at(size_t(trie_.n_most) + 1);
   at[depth] = {int32_t(f.a), f.b};
-  const size_t n_text = a.text.size() - depth;
+  const size_t n_text = a.text.size() - depth, mark = a.frames.mark();
+  Stacks after;
   for (uint32_t i = begin; i < end;) {
     const Trie::Node& node = trie_.nodes[i];
     const Local from = at[node.depth - 1u];
     const int32_t to = dfa.step(from.state, node.byte);
+    const uint32_t n = string ? from.n + (from.state == 0) : 0;
+    // What was read matters in a name alone, else only how much it was.
+    a.text.resize(n_text + node.depth - 1, ' ');
+    a.text.push_back(char(node.byte));
     if (to < 0) {
       i = node.end;
-      continue;
-    }
-    if (dfa.ends[size_t(to)]) {
-      if (from.n >= limits.min) {
+    } else if (dfa.ends[size_t(to)] || (name && dfa.words[size_t(to)] != endless)) {
+      Frame here = f;
+      here.a = uint32_t(from.state);
+      if (string) here.b = from.n;
+      after.clear();
+      a.step(a.frames.put(here), after);
+      if (!after.empty()) {
         put(i, mask);
-        // What was read no longer matters, only how much.
-        a.text.resize(n_text + node.depth, ' ');
-        go_on(a, {f.up}, i, mask);
+        go_on(a, after, i, mask);
       }
+      a.frames.release(mark);
       i = node.end;
-      continue;
-    }
-    const uint32_t n = from.n + (string && from.state == 0);
-    if (n > limits.max) {
+    } else if (string && n > limits.max) {
       i = node.end;
-      continue;
+    } else {
+      at[node.depth] = {to, n};
+      if (node.has_token) put(i, mask);
+      ++i;
     }
-    at[node.depth] = {to, n};
-    if (node.has_token) put(i, mask);
-    ++i;
   }
   a.text.resize(n_text + depth);
 }
@@ -119,7 +135,7 @@ void Walk::mask(Automaton& a, const Frame* stack, std::vector<uint64_t>& mask) {
   a.no_name_from = n_text;
   if (stack->at == At::string && stack->a == 0) {
     inside(a, *stack, in_string_, mask);
-  } else if (stack->at == At::other_name && stack->a == 0 && a.program().objects[stack->machine].any_name) {
+  } else if ((stack->at == At::other_name || stack->at == At::dfa) && is_open(dfa_of(a, *stack), stack->a)) {
     inside(a, *stack, in_name_, mask);
   } else {
     walk(a, {stack}, 0, uint32_t(trie_.nodes.size()), 0, mask);
@@ -144,7 +160,10 @@ void Walk::inside(Automaton& a, const Frame& f, const Inside& table, std::vector
   for (const Inside::Quote& q : table.quotes()) {
     if (q.n_characters < min || q.n_characters > most) continue;
     Frame at = f;
-    if (f.at == At::string) at.b += q.n_characters;
+    if (f.at == At::string)
+      at.b += q.n_characters;
+    else
+      at.a = uint32_t(dfa_of(a, f).walk(int32_t(f.a), q.before));
     const size_t mark = a.frames.mark();
     a.text.resize(n_text);
     a.text += q.before;
