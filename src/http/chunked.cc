@@ -55,13 +55,10 @@ std::optional<Refusal> ChunkedBody::step(unsigned char c) {
     case At::extension:
       if (c == '\r') {
         at_ = At::size_end;
-      } else if (at_ == At::size && c != ';' && c != ' ' && c != '\t') {
-        return malformed;
-      } else if (!is_text(c)) {
-        return malformed;
-      } else {
-        at_ = At::extension;
+        return {};
       }
+      if (!is_text(c) || (at_ == At::size && c != ';' && c != ' ' && c != '\t')) return malformed;
+      at_ = At::extension;
       return {};
     case At::size_end:
       if (c != '\n') return malformed;

@@ -42,7 +42,7 @@ void Exchange::send(Response response) {
   stir();
 }
 
-void Exchange::begin(Response head) {
+void Exchange::begin(const Response& head) {
   std::lock_guard lock(mutex);
   if (said != Said::nothing) return;
   said = Said::begun;
@@ -140,8 +140,8 @@ Responder::Link::~Link() {
 void Responder::send(Response response) const {
   link_->exchange->send(std::move(response));
 }
-void Responder::begin(Response head) const {
-  link_->exchange->begin(std::move(head));
+void Responder::begin(const Response& head) const {
+  link_->exchange->begin(head);
 }
 void Responder::write(std::string piece) const {
   link_->exchange->write(std::move(piece));

@@ -34,7 +34,7 @@ struct Exchange {
   std::vector<std::function<void()>> calls;  // on_gone
 
   void send(Response response);
-  void begin(Response head);
+  void begin(const Response& head);
   void write(std::string piece);
   void end();
   void abort();

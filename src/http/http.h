@@ -46,7 +46,7 @@ class Responder {
  public:
   void send(Response response) const;  // once; instead of begin()
   // A stream (chunked): headers, then pieces, then end.
-  void begin(Response head) const;  // body ignored
+  void begin(const Response& head) const;  // body ignored
   void write(std::string piece) const;
   void end() const;
   void abort()
