@@ -1,15 +1,13 @@
 #include "pilot/toml.h"
 
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "base/time.h"
 #include "scenario/quantity.h"
+#include "scenario/toml_reader.h"
 
 namespace bw::pilot {
 namespace {
@@ -22,8 +20,8 @@ Node convert(const toml::node& n) {
   switch (n.type()) {
     case toml::node_type::table:
       for (const auto& [key, value] : *n.as_table()) {
-        out.inner.emplace_back(std::string(key.str()), convert(value));
-        Node& inner = out.inner.back().second;
+        out.inner.push_back({std::string(key.str()), convert(value)});
+        Node& inner = out.inner.back().node;
         if (inner.line == 0 || inner.kind == Node::Kind::table) {
           inner.line = key.source().begin.line;
           inner.column = key.source().begin.column;
@@ -32,7 +30,7 @@ Node convert(const toml::node& n) {
       return out;
     case toml::node_type::array:
       out.kind = Node::Kind::list;
-      for (const toml::node& value : *n.as_array()) out.inner.emplace_back("", convert(value));
+      for (const toml::node& value : *n.as_array()) out.inner.push_back({"", convert(value)});
       return out;
     case toml::node_type::string:
       out.kind = Node::Kind::text;
@@ -102,13 +100,8 @@ const Node* Node::find(std::string_view key) const {
 }
 
 Result<Node> parse_toml(const std::string& text, const std::string& label) {
-  const toml::parse_result parsed = toml::parse(text, label);
-  if (!parsed) {
-    const auto& at = parsed.error().source().begin;
-    return bad_input(
-        fmt::format("{}:{}:{}: not TOML: {}", label, at.line, at.column, parsed.error().description()));
-  }
-  return convert(parsed.table());
+  BW_TRY(const toml::table table, scenario::parse_toml(text, label));
+  return convert(table);
 }
 
 const Node* Reader::get(const char* key) {

@@ -12,6 +12,7 @@
 
 namespace bw::pilot {
 
+struct Entry;  // below: a Node holds others
 struct Node {
   enum class Kind { table, list, text, whole, real, truth, moment, local_time } kind = Kind::table;
   std::string text;   // text
@@ -20,8 +21,12 @@ struct Node {
   int64_t ms = 0;          // moment, since 1970
   int offset_minutes = 0;  // moment
   uint32_t line = 0, column = 0;
-  std::vector<std::pair<std::string, Node>> inner;  // table: by key, in the order of the keys; list: keys ""
+  std::vector<Entry> inner;  // table: by key, in the order of the keys; list: keys ""
   const Node* find(std::string_view key) const;
+};
+struct Entry {
+  std::string key;
+  Node node;
 };
 Result<Node> parse_toml(const std::string& text, const std::string& label);
 

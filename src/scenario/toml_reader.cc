@@ -6,10 +6,12 @@
 #include <cmath>
 
 #include "scenario/quantity.h"
+#include "scenario/toml_text.h"
 
 namespace bw::scenario {
 
 Result<toml::table> parse_toml(const std::string& text, const std::string& label) {
+  BW_CHECK(check_toml_text(text, label));
   toml::parse_result parsed = toml::parse(text, label);
   if (!parsed) {
     const auto& where = parsed.error().source().begin;

@@ -1,0 +1,35 @@
+#include "scenario/toml_text.h"
+
+#include <gtest/gtest.h>
+
+namespace bw::scenario {
+namespace {
+
+TEST(TomlText, letters_beyond_ascii_may_stand_in_quotes_and_comments) {
+  for (const char* text : {"a = 'è' # è\n'città' = 1\n",
+                           "\xEF\xBB\xBF"
+                           "a = \"è\\\"è\"\n",
+                           "a = \"\"\"\nè \"è\" è\\n\n\"\"\"\n", "a = '''è'è''è'''\n",
+                           "a = [\"\"\"x\"\"\"\", \"è\"]", "a = ''''è'''''\nb = 'è'", "a = \"\"\nb = ''\n# è",
+                           "a = 'x\\' # è", "a = \"\"\"x\\\n   y è\"\"\"", "a = \"x\\\\\" # è"})
+    EXPECT_TRUE(check_toml_text(text, "f")) << text << ": " << check_toml_text(text, "f").error().what;
+}
+
+TEST(TomlText, elsewhere_they_are_refused_where_they_stand) {
+  const std::pair<const char*, const char*> cases[] = {{"a = \xCF\x9C'", "f:1:5:"},
+                                                       {"x = 1\nè = 2", "f:2:1:"},
+                                                       {"a = 'x'è", "f:1:8:"},
+                                                       {"a = \"\\è\"", "f:1:7:"},
+                                                       {"a = \"\"\"\\\n  è\"\"\"", "f:2:3:"},
+                                                       {"a = '''x'''è", "f:1:12:"},
+                                                       {"a = \"x\\\\\"è", "f:1:10:"}};
+  for (const auto& [text, says] : cases) {
+    const auto r = check_toml_text(text, "f");
+    ASSERT_FALSE(r) << text;
+    EXPECT_EQ(r.error().what.find(says), 0u) << text << ": " << r.error().what;
+  }
+  EXPECT_FALSE(check_toml_text("a = '\xFF'", "f"));
+}
+
+}  // namespace
+}  // namespace bw::scenario
