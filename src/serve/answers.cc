@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/random.h>
 
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -43,11 +42,6 @@ std::string new_answer_id() {
   std::string id = "ans_";
   for (const uint8_t b : bytes) id += fmt::format("{:02x}", b);
   return id;
-}
-
-uint64_t ms_since_1970() {
-  using namespace std::chrono;
-  return uint64_t(duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
 }
 
 struct Answers::State {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace bw::serve {
@@ -67,6 +68,5 @@ class Answers {
 
 // "ans_" and 24 hexadecimal digits of the system's random source.
 std::string new_answer_id();
-uint64_t ms_since_1970();
 
 }  // namespace bw::serve

@@ -9,6 +9,5 @@ namespace bw::serve {
 
 // {"kind": kind, "time": now, RFC 3339, UTC, milliseconds}
 nlohmann::json entry_of(std::string_view kind);
-std::string rfc3339(uint64_t ms_since_1970);
 
 }  // namespace bw::serve

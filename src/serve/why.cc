@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "audit/log.h"
+#include "base/clock.h"
+#include "base/time.h"
 
 namespace bw::serve {
 namespace {
@@ -42,7 +44,8 @@ json evidence_of(const Seen& s, const std::string& sha256) {
     one["as"] = as;
     out["alternatives"].push_back(std::move(one));
   }
-  if (s.entry.contains("digest")) out["digest"] = s.entry["digest"];
+  for (const char* k : {"record", "record_digest"})
+    if (s.entry.contains(k)) out[k] = s.entry[k];
   return out;
 }
 
@@ -89,12 +92,16 @@ json since_of(const std::vector<Seen>& all, uint64_t from, const std::string& na
 
 Result<std::vector<Seen>> read(const WhyOptions& o) {
   BW_TRY(const auto log, audit::Log::open(o.folder, {.read_only = true}));
+  std::string until;  // entries have UTC with milliseconds: times of one form sort as text
+  if (!o.at.empty()) {
+    BW_TRY(const int64_t ms, parse_rfc3339(o.at));
+    until = rfc3339(ms);
+  }
   std::vector<Seen> all;
   for (uint64_t i = 0; i < log->size(); ++i) {
     BW_TRY(const std::string text, log->entry(i));
     json e = json::parse(text, nullptr, false);
-    // Times of one form sort as text.
-    if (!e.is_object() || (!o.at.empty() && e.value("time", "") > o.at)) continue;
+    if (!e.is_object() || (!until.empty() && e.value("time", "") > until)) continue;
     all.push_back({i, std::move(e)});
   }
   return all;
@@ -179,8 +186,7 @@ std::string text_of_why(const json& w) {
                                            : ""));
     for (const json& c : e["alternatives"])
       say(fmt::format("  {:<11} {}: {}", c.value("as", ""), c.value("name", c.value("path", "")),
-                      c.contains("verdict") && c["verdict"].is_string() ? c["verdict"].get<std::string>()
-                                                                        : c.value("word", "")));
+                      c.value("by_category", c.value("verdict", ""))));
   }
   const json& s = w["since"];
   say(fmt::format("since then: {} answers asked it, {} of {} attempts passed", s.value("answers", 0),
