@@ -135,6 +135,38 @@ TEST_P(Faults, the_process_and_the_power_may_end_at_any_operation) {
   EXPECT_GT(cut, 10u);  // torn ends were among them
 }
 
+TEST(Repair, the_power_may_end_again_at_any_operation_while_a_torn_log_is_repaired) {
+  size_t n = 0;
+  // Where a write is cut in half: of an entry of the second session, and of its checkpoint.
+  for (uint64_t at = 20; at < 60; at += 3) {
+    MemoryDisk disk({Fault::dead, at});
+    Told told;
+    use(disk, told, 0);
+    if (!disk.happened()) break;
+    for (uint64_t seed = 2; seed < 5; ++seed) {
+      {
+        const auto once = disk.after_crash(seed);
+        const auto log = Log::open(kFolder, options(*once, UINT32_MAX));
+        if (!log || (*log)->repaired().empty()) continue;
+      }
+      for (uint64_t again = 0;; ++again) {
+        const auto torn = disk.after_crash(seed);
+        torn->arm({Fault::dead, again});
+        const bool opened = bool(Log::open(kFolder, options(*torn, UINT32_MAX)));
+        const bool happened = torn->happened();
+        for (uint64_t s = 0; s < 4; ++s) check_crash(*torn, s, told, "operation " + std::to_string(again));
+        if (HasFatalFailure()) return;
+        if (!happened) {
+          EXPECT_TRUE(opened);
+          break;
+        }
+        ++n;
+      }
+    }
+  }
+  EXPECT_GT(n, 30u);
+}
+
 // The process ends, the power does not: the next process finds in the cache what is not on the disk, or,
 // after a sync that failed, what never will be.
 TEST_P(Faults, what_the_next_process_finds_and_counts_is_on_the_disk) {

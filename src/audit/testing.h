@@ -56,6 +56,13 @@ class MemoryDisk : public Disk {
     full_ = dead_ = false;
     plan_.fault = Fault::none;
   }
+  // Counts from here on, towards another fault.
+  void arm(Plan plan) {
+    const std::lock_guard lock(mutex_);
+    plan_ = plan;
+    n_ = 0;
+    happened_ = false;
+  }
   uint64_t n_operations() {
     const std::lock_guard lock(mutex_);
     return n_;

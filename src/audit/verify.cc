@@ -17,8 +17,9 @@ Result<Verified> verify(const std::string& folder, const std::string& public_key
                        "the whole text as it was kept, and the key that signed it");
     kept_checkpoint = std::move(*opened);
   }
-  // Somebody at work may be in the middle of an entry. Asked before reading: who begins later only adds.
-  const bool at_work = disk.locked(folder + "/" + kLock);
+  // Somebody at work may be in the middle of an entry; asked again afterwards, for who began meanwhile.
+  const std::string lock = folder + "/" + kLock;
+  const bool was_at_work = disk.locked(lock);
   BW_TRY(const PublicKey found, public_key_of(disk, folder));
   if (found.text() != key.text())
     return bad_input(
@@ -33,7 +34,7 @@ Result<Verified> verify(const std::string& folder, const std::string& public_key
   for (const auto& [name, unfinished] : {std::pair(kEntries, &contents.unfinished_entry),
                                          std::pair(kCheckpoints, &contents.unfinished_checkpoint)}) {
     if (unfinished->empty()) continue;
-    if (!at_work)
+    if (!was_at_work && !disk.locked(lock))
       return bad_input(
           fmt::format("{}/{}: after {} entries, all verified: {}, which is not finished", folder, name,
                       contents.n_entries, *unfinished),
