@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "scenario/toml_reader.h"
+
 namespace bw::scenario {
 namespace {
 
@@ -29,6 +31,12 @@ TEST(TomlText, elsewhere_they_are_refused_where_they_stand) {
     EXPECT_EQ(r.error().what.find(says), 0u) << text << ": " << r.error().what;
   }
   EXPECT_FALSE(check_toml_text("a = '\xFF'", "f"));
+}
+
+TEST(TomlText, a_text_that_toml_plus_plus_asserts_against_is_refused_and_does_not_abort) {
+  const auto r = parse_toml("[\n[a]\n", "f");
+  ASSERT_FALSE(r);
+  EXPECT_NE(r.error().what.find("not TOML"), std::string::npos) << r.error().what;
 }
 
 }  // namespace
