@@ -35,6 +35,7 @@ const Case cases[] = {
     {"\xEF\xBB\xBF"
      "data: a\r\n\r\ndata: b\r\rdata: c\n\n",
      {"a", "b", "c"}},
+    {"data: of two\r\ndata: lines\r\n\r\n", {"of two\nlines"}},
     {"event: error\nretry: 3\ndatax: no\ndata: yes\n\n\n\n", {"yes"}},
     {"data: left without its empty line", {"left without its empty line"}},
     {"", {}},
