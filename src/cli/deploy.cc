@@ -107,6 +107,18 @@ void add_deploy(CLI::App& app, Shared& shared) {
       return show(shared, serve::control(o->log_dir, "POST", "/control/undo", body), print_switched);
     };
   });
+  auto* refuse = common(sub->add_subcommand("refuse", "Let a class take no more requests"));
+  refuse->add_option("CLASS", o->name, "Its name in the contract")->required();
+  reasoned(refuse);
+  refuse->callback([&shared, o] {
+    shared.chosen = [&shared, o] {
+      const json body = {{"classes", {o->name}}, {"who", o->who}, {"why", o->why}};
+      return show(shared, serve::control(o->log_dir, "POST", "/control/refuse", body), [o](const json& j) {
+        fmt::print("class {} takes no more requests; entry {} of the log; on: bitworth deploy resume {}\n",
+                   o->name, j.value("log_index", 0), o->name);
+      });
+    };
+  });
   auto* resume = common(sub->add_subcommand("resume", "Let a class go on that a trigger stopped"));
   resume->add_option("CLASS", o->name, "Its name in the contract")->required();
   reasoned(resume);

@@ -71,7 +71,8 @@ Reading reading_of(const App::State& app) {
   for (const auto& live : app.deployments->all())
     now.deployments.push_back({live->spec.name, live->spec.slots, live->backend->load()});
   if (const auto counts = app.reviews->counts()) now.reviews_waiting = counts->waiting;
-  if (app.ready) now.connections = app.server->n_connections();  // listen() answers before it returns the server
+  if (app.ready)
+    now.connections = app.server->n_connections();  // listen() answers before it returns the server
   return now;
 }
 
@@ -124,6 +125,10 @@ Status restore_stops(App::State& app) {
     if (!entry.is_object()) continue;
     const std::string kind = entry.value("kind", ""), name = entry.value("class", "");
     if (kind == "resume") fired.erase(name);
+    if (kind == "refuse")
+      for (const std::string& c : entry.value("classes", std::vector<std::string>()))
+        fired[c].push_back({c, entry.value("who", "") + ": " + entry.value("why", ""),
+                            contract::StopTrigger::Action::refuse});
     if (kind != "stop_trigger") continue;
     fired[name].push_back({name, entry.value("what", ""),
                            entry.value("action", "") == "fallback" ? contract::StopTrigger::Action::fallback

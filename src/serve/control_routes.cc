@@ -60,6 +60,28 @@ void deploy(App::State& app, const json& body, const http::Responder& responder)
                                                    body.value("who", ""), body.value("why", "")));
 }
 
+// Classes that take no more requests until they are resumed, by the decision of a person or a pilot.
+void refuse(App::State& app, const json& body, const http::Responder& responder) {
+  const std::string who = body.value("who", ""), why = body.value("why", "");
+  const auto classes = body.value("classes", std::vector<std::string>());
+  if (who.empty() || why.empty())
+    return send_failure(responder,
+                        bad_input("refusing needs who decides it and why", "say it with --who and --why"));
+  if (classes.empty()) return send_failure(responder, bad_input("refusing needs a class"));
+  for (const std::string& name : classes)
+    if (!app.contract.find_class(name))
+      return send_failure(responder, bad_input("class '" + name + "' is not in the contract"));
+  json entry = entry_of("refuse");
+  entry["classes"] = classes;
+  entry["who"] = who;
+  entry["why"] = why;
+  const auto index = app.log->append(entry.dump());
+  if (!index) return send_failure(responder, index.error());
+  for (const std::string& name : classes)
+    app.stops->restore({name, who + ": " + why, contract::StopTrigger::Action::refuse});
+  send_json(responder, json{{"classes", classes}, {"log_index", *index}}.dump());
+}
+
 void resume(App::State& app, const json& body, const http::Responder& responder) {
   const std::string name = body.value("class", ""), who = body.value("who", ""), why = body.value("why", "");
   if (who.empty() || why.empty())
@@ -86,6 +108,7 @@ void answer(App::State& app, const http::Request& r, const http::Responder& resp
     if (r.path == "/control/undo")
       return send_switched(responder, app.deployments->undo(body.value("deployment", ""),
                                                             body.value("who", ""), body.value("why", "")));
+    if (r.path == "/control/refuse") return refuse(app, body, responder);
     if (r.path == "/control/resume") return resume(app, body, responder);
   } catch (const json::exception& e) {
     return send_failure(responder, bad_input(e.what()));
