@@ -114,7 +114,7 @@ Result<PublicKey> parse_public_key(std::string_view text) {
   return out;
 }
 
-SecretKey::SecretKey(SecretKey&& o) noexcept : public_(o.public_), seed_(o.seed_), pair_(o.pair_) {
+SecretKey::SecretKey(SecretKey&& o) noexcept : public_(std::move(o.public_)), seed_(o.seed_), pair_(o.pair_) {
   sodium_memzero(o.seed_.data(), o.seed_.size());
   sodium_memzero(o.pair_.data(), o.pair_.size());
 }
