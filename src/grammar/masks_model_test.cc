@@ -126,6 +126,10 @@ TEST_P(RealVocabulary, texts_as_models_write_them_are_read_and_masks_are_quick) 
     Times cold, warm;
     EXPECT_TRUE(reads(masks, *g, t, c.text, &cold)) << c.name;
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(reads(masks, *g, t, c.text, &warm)) << c.name;
+#ifndef __SANITIZE_ADDRESS__
+    EXPECT_LT(warm.mean(), 50) << c.name;  // us a token; far from it, so that only a change of kind is seen
+    EXPECT_LT(cold.at(1), 20'000) << c.name;
+#endif
     if (say)
       std::printf(
           "  %-6s compile %5.1f ms; %3zu tokens; first time: mean %6.0f us, p50 %5.1f, p99 %6.0f, most "
