@@ -31,7 +31,8 @@ class Grammar {
   ~Grammar();
   // SHA-256 of what it was made of, for caches and records.
   const std::string& digest() const;
-  // Whether `text` is a whole sentence of it; for tests and for answers that came from elsewhere.
+  // Whether `text` is a whole sentence of it. That is narrower than being valid (order, spelling:
+  // docs/json-schema.md), so what was written without it is judged by a validator instead.
   bool accepts(std::string_view text) const;
 
  private:
