@@ -18,18 +18,44 @@ class Scan {
       const char c = s_[at_];
       if (c == '#') {
         while (at_ < s_.size() && s_[at_] != '\n') ++at_;
-      } else if (c == '"' || c == '\'') {
-        if (!quoted(c)) return at_;
-      } else if (beyond_ascii(at_)) {
-        return at_;
-      } else {
-        ++at_;
+        continue;
       }
+      if ((c == '"' || c == '\'') && may_begin()) {
+        if (!quoted(c)) return at_;
+        token_ = true;  // what follows without a space is part of it, as far as quotes go
+        continue;
+      }
+      if (beyond_ascii(at_)) return at_;
+      plain(c);
+      ++at_;
     }
     return std::string_view::npos;
   }
 
  private:
+  // Only to tell where a string may begin: in what it takes for a number toml++ reads on over quotes, = and
+  // brackets.
+  void plain(char c) {
+    const bool space = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (c == '\n' && open_.empty()) value_ = false;
+    if (space || c == ',' || c == ']' || c == '}') {
+      token_ = false;
+      if (c == ',') value_ = !open_.empty() && open_.back() == '[';
+      if ((c == ']' || c == '}') && !open_.empty()) {
+        open_.pop_back();
+        value_ = true;
+      }
+    } else if (value_ && !token_ && (c == '[' || c == '{')) {
+      open_ += c;
+      value_ = c == '[';
+    } else if (!value_ && c == '=') {
+      value_ = true;
+      token_ = false;
+    } else {
+      token_ = value_ || (c != '.' && c != '[' && c != '{');
+    }
+  }
+  bool may_begin() const { return !token_; }
   bool beyond_ascii(size_t i) const { return i < s_.size() && static_cast<unsigned char>(s_[i]) >= 0x80; }
 
   // Past a string; false: stopped at an offence. One that does not end is toml++'s to refuse.
@@ -62,6 +88,9 @@ class Scan {
 
   std::string_view s_;
   size_t at_ = 0;
+  bool value_ = false,
+       token_ = false;  // right of an = or in a list; in the middle of something that is no string
+  std::string open_;    // brackets of values
 };
 
 }  // namespace
