@@ -98,9 +98,7 @@ int check(const Shared& shared, const Options& o) {
   for (const pilot::Measure& m : plan->measures)
     if (const auto n = pilot::planned_n(*plan, m))
       fmt::print("  {:<20} needs {} cases for its margin of {} (alpha {}, power {})\n", m.name, *n,
-                 m.unit == "share" ? fmt::format("{} points in 100", number(100 * m.margin))
-                                   : number(m.margin) + " " + m.unit,
-                 plan->alpha, plan->power);
+                 pilot::amount(m.margin, m.unit), plan->alpha, plan->power);
   if (const int64_t n = pilot::expected_cases(*plan)) fmt::print("  the window brings about {} cases\n", n);
   for (const std::string& w : warnings) fmt::print("  warning: {}\n", terminal_text(w));
   if (!lacks.empty()) {

@@ -7,6 +7,7 @@
 
 #include "base/time.h"
 #include "pilot/pilot.h"
+#include "report/figures.h"
 #include "stats/paired.h"
 #include "stats/proportions.h"
 
@@ -156,9 +157,15 @@ std::vector<Fired> evaluate(const Plan& plan, std::span<const Event> events, int
   return out;
 }
 
+std::string amount(double value, const std::string& unit) {
+  return unit == "share" ? number(100 * value) + " %"
+         : unit.empty()  ? number(value)
+                         : number(value) + " " + unit;
+}
+
 std::string describe(const Fired& f) {
-  return fmt::format("{}: {} {} over {} case{}, {} {}, at {}: {}", f.trigger, f.figure, bw::describe(f.value),
-                     f.n, f.n == 1 ? "" : "s", f.above ? "above" : "below", number(f.bound),
+  return fmt::format("{}: {} {} over {} case{}, {} {}, at {}: {}", f.trigger, f.figure, report::show(f.value),
+                     f.n, f.n == 1 ? "" : "s", f.above ? "above" : "below", amount(f.bound, f.value.unit),
                      time_text(f.at_ms), name(f.action));
 }
 

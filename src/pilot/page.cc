@@ -37,7 +37,7 @@ std::string in_words(const Measure& m, const Comparison& c) {
     case Word::shown:
       return what + ": a gain is shown";
     case Word::refuted:
-      return fmt::format("{}: no gain of {} {} or more", what, number(m.margin), m.unit);
+      return fmt::format("{}: no gain of {} or more", what, amount(m.margin, m.unit));
     case Word::holds:
       return what + ": did not get worse by the margin";
     case Word::fails:
@@ -66,12 +66,14 @@ struct Page {
       const Comparison& c = m.all;
       lines.lines.push_back(
           {m.measure.name, name(c.word), in_words(m.measure, c) + "; " + counted(c), tone(c.word)});
-      figures.rows.push_back({m.measure.name + ", before", report::show(c.before), c.before.reason});
+      figures.rows.push_back({m.measure.name + ", before", report::show(c.before),
+                              c.before.birth == Birth::measured ? c.before.reason : ""});
       figures.rows.push_back(
           {m.measure.name + ", after", report::show(c.after), c.after.known() ? c.after.reason : ""});
-      figures.rows.push_back(
-          {guard ? m.measure.name + ", better by" : m.measure.name + ", gained", report::show(c.gain),
-           fmt::format("{}; margin {} {}", c.how, number(m.measure.margin), m.measure.unit)});
+      figures.rows.push_back({guard ? m.measure.name + ", better by" : m.measure.name + ", gained",
+                              report::show(c.gain),
+                              fmt::format("{}{}margin {}", c.how, c.how.empty() ? "" : "; ",
+                                          amount(m.measure.margin, m.measure.unit))});
       for (const auto& [of, x] : m.by_class)
         figures.rows.push_back(
             {fmt::format("  of {}", of), report::show(x.gain), fmt::format("{} cases", x.n)});
@@ -131,8 +133,8 @@ struct Page {
     measures(false);
     report::Figures f;
     for (const ClassStatus& c : s.classes)
-      f.rows.push_back(
-          {c.name + ", minutes saved a case", report::show(c.saved_minutes), c.saved_minutes.reason});
+      f.rows.push_back({c.name + ", minutes saved a case", report::show(c.saved_minutes),
+                        c.saved_minutes.known() ? c.saved_minutes.reason : ""});
     if (!f.rows.empty()) d.blocks.emplace_back(std::move(f));
   }
 
@@ -186,8 +188,8 @@ struct Page {
     for (const ClassStatus& c : s.classes) {
       if (c.word != word) continue;
       f.rows.push_back({c.name + ", need a person", report::show(c.needs_person), c.needs_person.reason});
-      f.rows.push_back(
-          {c.name + ", right at once", report::show(c.first_time), "first attempt, no check failed"});
+      f.rows.push_back({c.name + ", right at once", report::show(c.first_time),
+                        c.first_time.known() ? "first attempt, no check failed" : ""});
     }
     if (f.rows.empty()) return say(none);
     d.blocks.emplace_back(std::move(f));

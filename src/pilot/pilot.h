@@ -136,5 +136,7 @@ struct Fired {
 // given in. Walks every moment, so what a later good spell hides is found too. Pure.
 std::vector<Fired> evaluate(const Plan& plan, std::span<const Event> events, int64_t now_ms);
 std::string describe(const Fired& fired);
+// "3 %" of a share, "1.5 min"
+std::string amount(double value, const std::string& unit);
 
 }  // namespace bw::pilot

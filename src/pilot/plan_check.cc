@@ -15,10 +15,6 @@ namespace {
 std::string n_text(int64_t n) {
   return fmt::format("{} case{}", n, n == 1 ? "" : "s");
 }
-std::string amount(double value, const std::string& unit) {
-  return unit == "share" ? fmt::format("{} points in 100", number(100 * value))
-                         : fmt::format("{} {}", number(value), unit);
-}
 // How many cases a trigger waits for.
 uint32_t needs(const Trigger& t) {
   return t.figure.starts_with("failures") ? 1 : t.least;

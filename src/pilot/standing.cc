@@ -61,8 +61,8 @@ std::vector<Case> cases_of(const Gathered& g) {
   return out;
 }
 
-Figure share(int64_t k, int64_t n, double alpha) {
-  if (n == 0) return unknown("share", "no case");
+Figure share(int64_t k, int64_t n, double alpha, const char* none = "no case") {
+  if (n == 0) return unknown("share", none);
   const stats::Interval i = stats::wilson(k, n, alpha);
   return with_interval(measured(double(k) / double(n), "share", fmt::format("{} of {}", k, n)), i.low, i.high,
                        n);
@@ -102,7 +102,7 @@ ClassStatus class_status(const Plan& p, const std::string& name, const std::vect
       spent.push_back(0);
     }
   }
-  c.first_time = share(first, answers, alpha);
+  c.first_time = share(first, answers, alpha, "no answer of it in the log");
   c.needs_person = share(person, c.n, alpha);
   c.review_minutes = mean(reviewed, "min", alpha, "no review was timed");
   if (!p.minutes_per_case) {
@@ -163,8 +163,9 @@ FailureStatus failure_status(const Plan& p, const Failure& f, const std::vector<
   }
   for (const Event& e : g.events) {
     if (e.kind != Event::Kind::failure || e.what != f.name) continue;
-    FailureStatus::Case c{e.case_id, class_text(e.class_name), e.note, e.who, "", e.at_ms};
     const Case* of = by_id[e.case_id];
+    FailureStatus::Case c{e.case_id, class_text(of ? of->class_name : e.class_name), e.note, e.who, "",
+                          e.at_ms};
     if (of && of->answer && text_of) {
       std::string digest = of->answer->output_sha256;
       if (digest.empty() && !of->answer->attempts.empty()) digest = of->answer->attempts.back().output_sha256;

@@ -202,7 +202,7 @@ TEST(WholePilot, from_the_plan_to_the_decision_with_a_trigger_that_takes_it_back
   EXPECT_EQ(page.find("<script"), std::string::npos);
   EXPECT_EQ(page.find("<b>a</b>"), std::string::npos);
   EXPECT_NE(text.find("0.3 days left"), std::string::npos) << text;
-  EXPECT_NE(text.find("small taken back"), std::string::npos);
+  EXPECT_NE(page.find("small taken back"), std::string::npos);
   const auto j = nlohmann::json::parse(standing_json(s));
   EXPECT_EQ(j["measures"]["minutes"]["word"], "shown");
   EXPECT_EQ(j["failures"]["missing_value"]["share"]["birth"], "measured");

@@ -40,7 +40,7 @@ th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; 
 pre, blockquote { background: var(--soft); padding: .6rem .9rem; margin: .2rem 0 1rem; overflow-x: auto; }
 blockquote { white-space: pre-wrap; overflow-wrap: anywhere; font-family: ui-monospace, monospace; font-size: .9rem; }
 .figures td:first-child { width: 16rem; } .how { opacity: .7; font-size: .85rem; width: 40%; }
-details { margin: .4rem 0; } summary { cursor: pointer; } .mark { background: var(--bad); color: #fff; font-size: .85em; }
+details { margin: .4rem 0; } summary { cursor: pointer; } .mark { background: var(--bad); color: Canvas; font-size: .85em; }
 p { margin: .4rem 0; overflow-wrap: anywhere; } .title { margin-bottom: 0; font-weight: 600; }
 @media print { body { max-width: none; } .verdict, tr, blockquote { break-inside: avoid; } }
 )";

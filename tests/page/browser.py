@@ -147,8 +147,12 @@ class Browser:
           const parse = (s) => (s.match(/[\\d.]+/g) || []).map(Number);
           const lum = (c) => { const f = c.slice(0, 3).map((v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
             return 0.2126 * f[0] + 0.7152 * f[1] + 0.0722 * f[2]; };
+          const probe = document.body.appendChild(document.createElement('i'));
+          probe.style.backgroundColor = 'Canvas';
+          const canvas = parse(getComputedStyle(probe).backgroundColor);
+          probe.remove();
           const ground = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
-            if (c.length === 3 || c[3] === 1) return c; } return [255, 255, 255]; };
+            if (c.length === 3 || c[3] === 1) return c; } return canvas; };
           const out = [];
           for (const e of document.querySelectorAll('body *')) {
             if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && !['INPUT', 'TEXTAREA'].includes(e.tagName)) continue;
