@@ -148,7 +148,10 @@ void tell_rules(App::State& app, const Ended& ended) {
     entry["class"] = f.class_name;
     entry["what"] = f.what;
     entry["action"] = f.action == contract::StopTrigger::Action::fallback ? "fallback" : "refuse";
-    app.log->append(entry.dump(), [](auto) {});
+    app.log->append(entry.dump(), [&app](const Result<uint64_t>& index) {
+      if (!index)
+        app.say("a trigger that fired is not in the log, and a restart forgets it: " + index.error().what);
+    });
     app.say(fmt::format("class '{}' stops by its contract: {}", f.class_name, f.what));
   }
 }

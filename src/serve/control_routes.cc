@@ -99,6 +99,27 @@ void resume(App::State& app, const json& body, const http::Responder& responder)
   send_json(responder, json{{"class", name}, {"log_index", *index}}.dump());
 }
 
+// Entries of commands beside the server, which alone may write to its log. What a server says of itself only
+// it says.
+void enter(App::State& app, const json& body, const http::Responder& responder) {
+  const std::string text = body.value("entry", "");
+  const json entry = json::parse(text, nullptr, false);
+  const std::string kind = entry.is_object() ? entry.value("kind", "") : "";
+  if (kind != "judgement" && kind != "review" && kind.rfind("pilot_", 0) != 0)
+    return send_failure(responder,
+                        bad_input("entry of kind '" + kind + "': expected judgement, review or pilot_..."));
+  const auto index = app.log->append(text);
+  if (!index) return send_failure(responder, index.error());
+  if (kind == "review") app.budgets->reviewed(entry.value("seconds", 0.0), ms_since_1970());
+  send_json(responder, json{{"log_index", *index}}.dump());
+}
+
+void checkpoint(App::State& app, const http::Responder& responder) {
+  const auto c = app.log->checkpoint();
+  if (!c) return send_failure(responder, c.error());
+  send_json(responder, json{{"size", c->size}, {"root", c->root}, {"note", c->note}}.dump());
+}
+
 void answer(App::State& app, const http::Request& r, const http::Responder& responder) {
   if (r.method == "GET" && r.path == "/control/state") return send_json(responder, state_of(app).dump());
   const json body = json::parse(r.body, nullptr, false);
@@ -108,6 +129,8 @@ void answer(App::State& app, const http::Request& r, const http::Responder& resp
     if (r.path == "/control/undo")
       return send_switched(responder, app.deployments->undo(body.value("deployment", ""),
                                                             body.value("who", ""), body.value("why", "")));
+    if (r.path == "/control/entry") return enter(app, body, responder);
+    if (r.path == "/control/checkpoint") return checkpoint(app, responder);
     if (r.path == "/control/refuse") return refuse(app, body, responder);
     if (r.path == "/control/resume") return resume(app, body, responder);
   } catch (const json::exception& e) {
