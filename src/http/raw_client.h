@@ -157,8 +157,8 @@ class RawClient {
   std::string left_;
 };
 
-// Under AddressSanitizer freed memory is kept for a while: bounds on resident memory say nothing then.
-#if defined(__SANITIZE_ADDRESS__)
+// Under a sanitizer freed memory is kept for a while: bounds on resident memory say nothing then.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool memory_means_something = false;
 #else
 inline constexpr bool memory_means_something = true;
