@@ -89,7 +89,7 @@ using Handler = std::function<void(Request&&, Responder)>;  // from an I/O threa
 class Server {
  public:
   static Result<std::unique_ptr<Server>> listen(const Options& options, Handler handler);
-  ~Server();
+  ~Server();  // NOLINT(bugprone-exception-escape)
   uint16_t port() const;
   uint32_t n_connections() const;
   // Takes no more connections and requests; those under way go on; returns when they have ended or after

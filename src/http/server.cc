@@ -215,7 +215,8 @@ Result<std::unique_ptr<Server>> Server::listen(const Options& options, Handler h
   return std::unique_ptr<Server>(new Server(std::move(state)));
 }
 
-Server::~Server() {
+// Out of memory here ends the process: threads that nobody can stop would be worse.
+Server::~Server() {  // NOLINT(bugprone-exception-escape)
   state_->shared->draining = true;
   state_->close_listeners();
   state_->work.reset();
