@@ -12,13 +12,6 @@ namespace bw::backend {
 namespace {
 using nlohmann::json;
 
-Failure failure(Failure::Why why, std::string what, std::string next = {}) {
-  Failure f;
-  f.why = why;
-  f.error = failed(std::move(what), std::move(next));
-  return f;
-}
-
 // Null where it is not JSON, or too deep to be anything we know.
 json parsed(std::string_view text) {
   if (check_json(text)) return json();
@@ -103,6 +96,13 @@ Status check_options(const Ask& ask) {
 }
 
 }  // namespace
+
+Failure failure(Failure::Why why, std::string what, std::string next) {
+  Failure f;
+  f.why = why;
+  f.error = failed(std::move(what), std::move(next));
+  return f;
+}
 
 std::string quotable(std::string_view words) {
   constexpr size_t most = 300;

@@ -45,6 +45,7 @@ class AnswerReader {
   Reply reply_;
 };
 
+Failure failure(Failure::Why why, std::string what, std::string next = {});
 // An answer that is an error: by its status, and what the body says.
 Failure refusal(long status, std::string_view body, uint64_t retry_after_s);
 // About 300 bytes, on one line, UTF-8 without controls: what a stranger may put into our messages.

@@ -3,57 +3,21 @@
 #include <cmath>
 #include <cstring>
 
-#include "backend/testing.h"
+#include "backend/own_testing.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "engine/generate.h"
-#include "gguf/vocab.h"
 #include "text/chat.h"
 
 namespace bw::backend {
 namespace {
-using testing::Folder;
 using testing::Heard;
+using testing::long_one;
+using testing::OwnBackend;
+using testing::prompt;
 using testing::submit;
 using text::Token;
 using Why = Failure::Why;
-
-class OwnBackend : public ::testing::Test {
- protected:
-  Folder folder;
-  const std::string baby = testing::write_copy(folder / "baby.gguf", {});
-  std::string chat_file() {
-    return testing::write_copy(folder / "chat.gguf",
-                               {{"tokenizer.chat_template", gguf::string_value(testing::chat_template)}});
-  }
-  static std::shared_ptr<Backend> open(const std::string& file, uint32_t slots = 8, uint32_t max_queued = 64,
-                                       uint32_t context = 4096) {
-    OwnOptions o;
-    o.name = "four-bit";
-    o.file = file;
-    o.slots = slots;
-    o.max_queued = max_queued;
-    o.context = context;
-    o.threads = 2;
-    auto b = open_own(o);
-    EXPECT_TRUE(b) << b.error().what;
-    return *b;
-  }
-  text::Tokenizer tokenizer() const { return *text::Tokenizer::make(*gguf::vocab(*gguf::open(baby))); }
-};
-
-Ask prompt(const std::string& text, uint32_t max_tokens) {
-  Ask a;
-  a.prompt = text;
-  a.max_tokens = max_tokens;
-  return a;
-}
-// One that does not end before its time: what ends a generation is banned.
-Ask long_one(uint32_t max_tokens = 3500) {
-  Ask a = prompt("Once upon a time", max_tokens);
-  a.sampler.bias.push_back({2, -1e9f});
-  return a;
-}
 
 // The same by generate(), alone.
 engine::Completion alone(const std::string& path, const std::vector<Token>& tokens, const Ask& ask) {
@@ -154,18 +118,6 @@ TEST_F(OwnBackend, a_chat_is_rendered_by_the_files_template_and_a_users_text_con
   EXPECT_EQ(submit(*b, ask)->reply().prompt_tokens, *want);
 }
 
-TEST_F(OwnBackend, messages_that_are_no_array_or_hold_more_than_one_are_refused) {
-  const auto b = open(chat_file());
-  for (const char* messages :
-       {"{}", "[", R"([]],"bos_token":"x","y":[])", R"([], "add_generation_prompt": false)", " "}) {
-    Ask ask;
-    ask.messages_json = messages;
-    const auto heard = submit(*b, ask);
-    EXPECT_EQ(heard->failure().why, Why::bad_request) << messages;
-    EXPECT_NE(heard->failure().error.what.find("messages"), std::string::npos);
-  }
-}
-
 TEST_F(OwnBackend, a_stop_string_is_never_shown_and_ends_the_answer) {
   const auto b = open(baby);
   const Reply whole = submit(*b, prompt("Once upon a time", 80))->reply();
@@ -189,34 +141,6 @@ TEST_F(OwnBackend, a_stop_string_is_never_shown_and_ends_the_answer) {
   EXPECT_EQ(told.find(stop), std::string::npos);
   EXPECT_EQ(heard->tokens.size(), r.log_probs.size());
   EXPECT_GE(r.n_output, r.log_probs.size());
-}
-
-TEST_F(OwnBackend, what_the_context_cannot_hold_is_refused_with_the_counts_and_never_cut) {
-  const auto b = open(baby, 2, 4, 256);
-  Ask ask;
-  ask.tokens = std::vector<Token>(200, 5);
-  ask.max_tokens = 56;
-  EXPECT_EQ(submit(*b, ask)->reply().n_prompt, 200u);
-  ask.max_tokens = 57;
-  const auto heard = submit(*b, ask);
-  const Failure& f = heard->failure();
-  EXPECT_EQ(f.why, Why::too_long);
-  EXPECT_EQ(f.n_prompt, 200u);
-  EXPECT_EQ(f.n_context, 256u);
-  ask.max_tokens = UINT32_MAX;
-  EXPECT_EQ(submit(*b, ask)->failure().why, Why::too_long);
-}
-
-TEST_F(OwnBackend, a_full_queue_is_said_with_when_to_come_again_and_the_others_are_served) {
-  const auto b = open(baby, 1, 2);
-  std::vector<std::shared_ptr<Heard>> heard;
-  for (int i = 0; i < 3; ++i) heard.push_back(submit(*b, long_one(600)));
-  const auto refused = submit(*b, long_one(600));
-  EXPECT_EQ(refused->failure().why, Why::busy);
-  EXPECT_GE(refused->failure().retry_after_ms, 1u);
-  EXPECT_LE(refused->failure().retry_after_ms, 60'000u);
-  for (const auto& h : heard) EXPECT_EQ(h->reply().n_output, 600u);
-  EXPECT_EQ(submit(*b, long_one(3))->reply().n_output, 3u);
 }
 
 TEST_F(OwnBackend, cancel_ends_what_runs_and_what_waits_and_nothing_else) {
@@ -291,64 +215,6 @@ TEST_F(OwnBackend, it_may_be_let_go_of_in_one_of_its_own_events) {
   EXPECT_EQ(other->failure().why, Why::unavailable);
 }
 
-TEST_F(OwnBackend, what_it_cannot_do_is_refused_by_name) {
-  const auto b = open(baby);
-  const auto refused = [&](Ask a, const std::string& word) {
-    const auto heard = submit(*b, std::move(a));
-    const Failure& f = heard->failure();
-    EXPECT_EQ(f.why, Why::bad_request) << word;
-    EXPECT_NE(f.error.what.find(word), std::string::npos) << f.error.what;
-  };
-  Ask a = prompt("x", 4);
-  a.sampler.bias = {{105, 1}};
-  refused(a, "token 105");
-  a = prompt("x", 4);
-  a.sampler.temperature = NAN;
-  refused(a, "temperature");
-  a = prompt("x", 4);
-  a.stop = {""};
-  refused(a, "stop string");
-  a = prompt("x", 4);
-  a.log_probs = true;
-  a.top_log_probs = 21;
-  refused(a, "top_log_probs");
-  a = prompt("", 4);
-  a.tokens = std::vector<Token>{1, 105};
-  refused(a, "token 105");
-  a.tokens = std::vector<Token>{};
-  refused(a, "empty");
-  a = prompt("x", 4);
-  a.tokens = std::vector<Token>{1};
-  refused(a, "more than one");
-  a = Ask();
-  a.messages_json = R"([{"role":"user","content":"x"}])";
-  refused(a, "chat template");
-}
-
-TEST_F(OwnBackend, a_template_that_refuses_a_chat_is_quoted) {
-  const auto b = open(testing::write_copy(
-      folder / "strict.gguf",
-      {{"tokenizer.chat_template", gguf::string_value("{{ raise_exception('no system message here') }}")}}));
-  Ask a;
-  a.messages_json = R"([{"role":"user","content":"x"}])";
-  const auto heard = submit(*b, a);
-  EXPECT_EQ(heard->failure().why, Why::bad_request);
-  EXPECT_NE(heard->failure().error.what.find("no system message here"), std::string::npos);
-}
-
-TEST_F(OwnBackend, a_value_that_is_not_finite_fails_its_own_ask_and_names_the_place) {
-  const std::string file =
-      testing::write_copy(folder / "nan.gguf", {}, [](const std::string& name, auto& bytes) {
-        if (name != "blk.2.attn_norm.weight") return;
-        const float huge = 3e38f;
-        for (size_t i = 0; i + 4 <= bytes.size(); i += 4) std::memcpy(bytes.data() + i, &huge, 4);
-      });
-  const auto b = open(file);
-  const auto heard = submit(*b, prompt("Once", 4));
-  EXPECT_EQ(heard->failure().why, Why::failed);
-  EXPECT_NE(heard->failure().error.what.find("layer 2"), std::string::npos) << heard->failure().error.what;
-}
-
 TEST_F(OwnBackend, a_prompt_of_ids_is_told_as_text_and_its_log_probabilities_on_request) {
   const auto b = open(baby);
   const auto t = tokenizer();
@@ -371,25 +237,6 @@ TEST_F(OwnBackend, a_prompt_of_ids_is_told_as_text_and_its_log_probabilities_on_
     EXPECT_LT(r.prompt_log_probs[i].log_prob, 0);
     EXPECT_EQ(r.prompt_log_probs[i].top.size(), 1u);
   }
-}
-
-TEST_F(OwnBackend, a_file_that_cannot_fit_is_refused_with_the_plan_before_it_is_loaded) {
-  OwnOptions o;
-  o.name = "x";
-  o.file = baby;
-  o.context = 1u << 20;
-  o.slots = 4096;
-  bool loaded = false;
-  o.progress = [&](uint64_t, uint64_t) { loaded = true; };
-  const auto b = open_own(o);
-  ASSERT_FALSE(b);
-  EXPECT_EQ(b.error().code, Code::bad_input);
-  EXPECT_NE(b.error().what.find("KV"), std::string::npos) << b.error().what;
-  EXPECT_FALSE(loaded);
-  o.slots = 0;
-  EXPECT_FALSE(open_own(o));
-  o.file = folder / "absent.gguf";
-  EXPECT_FALSE(open_own(o));
 }
 
 TEST_F(OwnBackend, info_names_the_file_by_its_digest) {

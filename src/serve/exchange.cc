@@ -138,7 +138,7 @@ bool Exchange::key() {
 
 // max_tokens where the request names none: what the class allows, and what the context still holds.
 bool Exchange::fill(backend::Ask& ask) {
-  if (ask.max_tokens > 0) return true;
+  if (request_.max_tokens) return true;  // 0 too: an echo that only wants the prompt's log-probabilities
   ask.max_tokens = class_->max_output_tokens ? class_->max_output_tokens : 1024;
   if (class_->chain.empty()) return true;
   const auto live = app_.deployments->get(class_->chain[0]);
