@@ -70,7 +70,7 @@ expect 2 "." "$BITWORTH" no-such-command
 expect 2 "run: --temperature: given 'nan', expected a number from 0 to 100" "$BITWORTH" run x --prompt x --temperature nan
 expect 2 "run: --top-p: given '2', expected a number from 0 to 1" "$BITWORTH" run x --prompt x --top-p 2
 expect 1 "not built" "$BITWORTH" train
-expect 1 "not built" "$BITWORTH" serve $model
+expect 2 "no such file" "$BITWORTH" serve "$work/none.gguf"
 # An architecture nobody knows: its name is said, the known ones are listed, and inspect still answers.
 # (`run` reads the tokenizer first, so its file must have a whole one; `inspect` wants weights.)
 rename() { python3 - "$1" "$2" <<'P'
