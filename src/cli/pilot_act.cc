@@ -22,9 +22,14 @@ pilot::Act act_on(const std::string& log_dir) {
                            j.value("to", "?"), j.value("log_index", -1));
       }
       case pilot::Action::refuse: {
-        BW_TRY(const nlohmann::json j,
-               serve::control(log_dir, "POST", "/control/refuse",
-                              {{"classes", plan.classes}, {"who", who}, {"why", why}}));
+        std::vector<std::string> classes = plan.classes;
+        if (classes.empty()) {  // a plan that names none is about all of the contract's
+          BW_TRY(const nlohmann::json state, serve::control(log_dir, "GET", "/control/state"));
+          for (const nlohmann::json& c : state.value("classes", nlohmann::json::array()))
+            classes.push_back(c.value("name", ""));
+        }
+        BW_TRY(const nlohmann::json j, serve::control(log_dir, "POST", "/control/refuse",
+                                                      {{"classes", classes}, {"who", who}, {"why", why}}));
         return fmt::format("its classes take no more requests, log entry {}", j.value("log_index", -1));
       }
     }

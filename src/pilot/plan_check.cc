@@ -80,6 +80,9 @@ std::vector<std::string> missing(const Plan& p) {
   need(!p.failures.empty(), "failures", "at least one way to be wrong, by name");
   need(std::any_of(p.triggers.begin(), p.triggers.end(), [](const Trigger& t) { return t.stops(); }),
        "triggers", "at least one whose action is \"undo\" or \"refuse\": what stops it without a meeting");
+  for (const Trigger& t : p.triggers)
+    if (t.action == Action::undo && p.deployment.empty())
+      out.push_back(fmt::format("candidate.deployment: the one that triggers.{} takes back", t.name));
   need(!p.extend.empty(), "decisions.extend", "what it would need to be extended");
   need(!p.simplify.empty(), "decisions.simplify", "what it would need to be made smaller");
   need(!p.stop.empty(), "decisions.stop", "what it would need to be stopped");

@@ -63,6 +63,8 @@ TEST(Plan, without_owner_end_or_a_trigger_that_stops_it_does_not_start) {
   text.replace(text.find("action = \"refuse\""), 17, "action = \"notify\"");
   EXPECT_TRUE(holds(missing(*parse(text, "p")), "triggers: at least one"));
   EXPECT_TRUE(holds(missing(*parse(with("margin = 1.0", ""), "p")), "measures.minutes.margin"));
+  EXPECT_TRUE(holds(missing(*parse(with("deployment = \"small\"", ""), "p")),
+                    "candidate.deployment: the one that triggers.wrong takes back"));
 }
 
 TEST(Plan, every_wrong_thing_is_said_with_line_and_key) {
