@@ -117,6 +117,8 @@ Status Reader::deployment(const toml::table& t, const std::string& key, const st
                     {"key_env", text(d.key_env)},
                     {"timeout", milliseconds(d.timeout_ms, 100, hour_ms)}}));
   d.kv = kernels::kv_types[kv];
+  // A path from the contract's folder; what is not there may be a name in the cache.
+  if (!d.file.empty() && files_.exists(absolute(d.file))) d.file = absolute(d.file);
   d.threads = static_cast<int>(threads);
   if (d.file.empty() == d.endpoint.empty())
     return at(

@@ -74,7 +74,8 @@ Result<Contract> read(const std::string& text, const std::string& schema = R"({"
                   return failed(path + ": no such file");
                 },
                 [](const std::string& path) {
-                  return path.ends_with("/dir/check.py") || path.ends_with("/dir/lists");
+                  return path.ends_with("/dir/there.gguf") || path.ends_with("/dir/check.py") ||
+                         path.ends_with("/dir/lists");
                 }});
 }
 
@@ -135,6 +136,14 @@ TEST(Load, every_key_arrives_in_its_unit) {
   EXPECT_EQ(c.prices->person_per_hour, 40);
   EXPECT_EQ(c.wall_watts, 80);
   EXPECT_FALSE(c.keep_text);
+}
+
+TEST(Load, a_file_is_looked_for_beside_the_contract_first) {
+  const auto r = read(replaced("\"small.gguf\"", "\"there.gguf\""));
+  ASSERT_TRUE(r) << r.error().what;
+  EXPECT_EQ(r->find_deployment("small")->file, (std::filesystem::current_path() / "dir/there.gguf").string());
+  EXPECT_EQ(read(good)->find_deployment("small")->file, "small.gguf")
+      << "else it is a name, for whoever opens it";
 }
 
 TEST(Load, what_is_wrong_is_named_with_its_place) {

@@ -35,7 +35,7 @@ action = "refuse"
 Contract read(const std::string& text, const std::string& schema = "{}") {
   auto r = parse(text, "c.toml",
                  {[schema](const std::string&) -> Result<std::string> { return schema; },
-                  [](const std::string&) { return true; }});
+                  [](const std::string&) { return false; }});
   EXPECT_TRUE(r) << r.error().what;
   return r ? *r : Contract{};
 }
