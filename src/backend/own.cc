@@ -234,7 +234,8 @@ class Own final : public Backend {
       f.retry_after_ms = s.rate.retry_after_ms(now);
       return refuse(std::move(f));
     }
-    auto& [request, live] = std::get<Prepared>(prepared);
+    engine::ScheduledRequest request = std::move(std::get<Prepared>(prepared).request);
+    const std::shared_ptr<Live> live = std::get<Prepared>(prepared).live;
     live->id = id;
     live->events = std::move(events);
     live->ns_submitted = now;

@@ -104,10 +104,10 @@ struct Heard {
 
   static std::shared_ptr<Heard> make() { return std::make_shared<Heard>(); }
   static Events events(const std::shared_ptr<Heard>& h) {
-    return {[h](std::string_view text, const TokenText* token) {
+    return {[h](std::string_view piece, const TokenText* token) {
               const std::lock_guard lock(h->mutex);
               h->text_after_done = h->text_after_done || h->n_done > 0;
-              h->text += text;
+              h->text += piece;
               if (token) h->tokens.push_back(*token);
               h->changed.notify_all();
             },
