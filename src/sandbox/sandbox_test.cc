@@ -193,8 +193,9 @@ TEST_F(Sandbox, an_ordinary_user_is_held_as_well_as_root) {
   ::chmod(copy.c_str(), 0755);
   const std::string out = outside_ + "/out";
   const std::string command = fmt::format(
-      "cd /; unset GTEST_OUTPUT; /usr/bin/setpriv --reuid 65534 --regid 65534 --clear-groups {} --gtest_brief=1 >{} 2>&1", copy,
-      out);
+      "cd /; unset GTEST_OUTPUT; /usr/bin/setpriv --reuid 65534 --regid 65534 --clear-groups {} "
+      "--gtest_brief=1 >{} 2>&1",
+      copy, out);
   EXPECT_EQ(std::system(command.c_str()), 0) << slurp(out);
   EXPECT_NE(slurp(out).find("[  PASSED  ]"), std::string::npos) << slurp(out);
   EXPECT_EQ(slurp(out).find("[  SKIPPED ] Hostile"), std::string::npos) << slurp(out);
