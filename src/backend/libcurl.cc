@@ -13,6 +13,12 @@
 #undef curl_easy_getinfo
 #undef curl_multi_setopt
 
+#ifdef __clang__
+// The header's own declarations end with an enumeration before the dots; its type is that of an int when
+// promoted.
+#pragma clang diagnostic ignored "-Wvarargs"
+#endif
+
 static_assert(sizeof(void*) == 8 && sizeof(long) == 8 && sizeof(curl_off_t) == 8);
 
 namespace {
