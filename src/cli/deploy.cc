@@ -51,7 +51,7 @@ void print_state(const json& j) {
 std::string absolute(const std::string& path) {
   if (path.empty() || path[0] == '/' || ::access(path.c_str(), F_OK) != 0) return path;
   char* full = ::realpath(path.c_str(), nullptr);
-  const std::string out = full ? full : path;
+  std::string out = full ? full : path;
   std::free(full);
   return out;
 }
