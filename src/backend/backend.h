@@ -113,6 +113,9 @@ class Backend {
   virtual Load load() const = 0;
 };
 
+// Asks and waits for the end; for whoever has nothing else to do.
+Ended ask_and_wait(Backend& backend, Ask ask);
+
 struct OwnOptions {
   std::string name, file;
   engine::KvType kv = engine::KvType::f16;

@@ -36,7 +36,7 @@ Error Sqlite::error(std::string_view doing) const {
       return failed(what, s.kind.if_damaged);
     case SQLITE_FULL:
     case SQLITE_IOERR:
-      return failed(what, "free space on that disk, then again: what was saved is kept");
+      return failed(what, s.kind.if_full);
     case SQLITE_BUSY:
       return failed(what, "another program holds it: wait until that one is done");
     default:

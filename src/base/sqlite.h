@@ -23,6 +23,7 @@ struct SqliteKind {
   int32_t format;          // PRAGMA user_version; newer ones are refused
   const char* tables;      // SQL that makes them in an empty file
   const char* if_damaged;  // the next step for a person
+  const char* if_full = "free space on that disk, then again: what was saved is kept";
 };
 
 class Sqlite;

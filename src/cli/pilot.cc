@@ -192,19 +192,30 @@ pilot::TextOf texts_of(const Open& open) {
   };
 }
 
-int status(const Shared& shared, const Options& o) {
-  auto open = open_folder(o.log_dir);
-  if (!open) return complain(open.error());
-  auto running = pilot::running(*open->store);
-  if (!running) return complain(running.error());
-  const auto gathered = pilot::gather(*open->store, *open->journal, open->queue.get(), *running);
-  if (!gathered) return complain(gathered.error());
+// The running pilot of a folder, as it stands now; its triggers have been looked at.
+struct Seen {
+  Open open;
+  pilot::Running running;
+  pilot::Gathered gathered;
+  std::vector<pilot::Kept> kept;
+  bool quiet = true;  // no trigger fired just now
+};
+
+Result<Seen> see(const Options& o) {
+  BW_TRY(Open open, open_folder(o.log_dir));
+  BW_TRY(pilot::Running running, pilot::running(*open.store));
+  BW_TRY(pilot::Gathered gathered, pilot::gather(*open.store, *open.journal, open.queue.get(), running));
   std::vector<pilot::Fired> fired;
-  const auto quiet = look(o, *open, *running, *gathered, fired);
-  if (!quiet) return complain(quiet.error());
-  const auto kept = open->store->fired(running->started.id);
-  if (!kept) return complain(kept.error());
-  const pilot::Standing s = pilot::standing(*running, *gathered, *kept, now(), texts_of(*open));
+  BW_TRY(const bool quiet, look(o, open, running, gathered, fired));
+  BW_TRY(std::vector<pilot::Kept> kept, open.store->fired(running.started.id));
+  return Seen{std::move(open), std::move(running), std::move(gathered), std::move(kept), quiet};
+}
+
+int status(const Shared& shared, const Options& o) {
+  const auto seen = see(o);
+  if (!seen) return complain(seen.error());
+  const pilot::Standing s =
+      pilot::standing(seen->running, seen->gathered, seen->kept, now(), texts_of(seen->open));
   const report::Document d = pilot::document(s);
   if (!o.html.empty())
     if (const Status w = write_text(o.html, report::html(d)); !w) return complain(w.error());
@@ -212,7 +223,7 @@ int status(const Shared& shared, const Options& o) {
     fmt::print("{}\n", pilot::standing_json(s));
   else
     fmt::print("{}", report::text(d, {.color = !shared.no_color}));
-  return *quiet ? 0 : 3;
+  return seen->quiet ? 0 : 3;
 }
 
 int decide(const Shared& shared, const Options& o) {
@@ -223,30 +234,24 @@ int decide(const Shared& shared, const Options& o) {
   if (!text) return complain(text.error());
   const auto card = pilot::read_card(*text, o.card);
   if (!card) return complain(card.error());
-  auto open = open_folder(o.log_dir);
-  if (!open) return complain(open.error());
-  auto running = pilot::running(*open->store);
-  if (!running) return complain(running.error());
-  const auto gathered = pilot::gather(*open->store, *open->journal, open->queue.get(), *running);
-  if (!gathered) return complain(gathered.error());
-  std::vector<pilot::Fired> fired;
-  if (const auto quiet = look(o, *open, *running, *gathered, fired); !quiet) return complain(quiet.error());
-  const auto kept = open->store->fired(running->started.id);
-  if (!kept) return complain(kept.error());
+  auto seen = see(o);
+  if (!seen) return complain(seen.error());
+  const Open& open = seen->open;
+  const pilot::Running& running = seen->running;
   const int64_t at = now();
-  const pilot::Standing s = pilot::standing(*running, *gathered, *kept, at, texts_of(*open));
-  const auto page = pilot::decide(*open->store, *open->journal, *running, decision, o.why, *card, at,
+  const pilot::Standing s = pilot::standing(running, seen->gathered, seen->kept, at, texts_of(open));
+  const auto page = pilot::decide(*open.store, *open.journal, running, decision, o.why, *card, at,
                                   [&] { return report::html(pilot::document(s, decision, o.why, *card)); });
   if (!page) return complain(page.error());
   if (const Status w = write_text(o.html, *page); !w) return complain(w.error());
   if (shared.json)
-    print_json({{"pilot", running->plan.name},
+    print_json({{"pilot", running.plan.name},
                 {"decision", o.decision},
                 {"html", o.html},
-                {"log_entries", open->journal->size()}});
+                {"log_entries", open.journal->size()}});
   else
-    fmt::print("{}: {}; log entry {}, signed; {}\n", running->plan.name, o.decision,
-               open->journal->size() - 1, o.html);
+    fmt::print("{}: {}; log entry {}, signed; {}\n", running.plan.name, o.decision, open.journal->size() - 1,
+               o.html);
   return 0;
 }
 

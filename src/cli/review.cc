@@ -149,11 +149,7 @@ int save(const Shared& shared, const Options& o, review::Queue& queue, int64_t i
          const review::Decision& d) {
   const auto item = queue.decide(id, d);
   if (!item) return complain(item.error());
-  Json e{{"kind", "review"},          {"time", rfc3339(item->decided_ms)}, {"id", item->answer_id},
-         {"review", item->id},        {"class", item->class_name},         {"state", name(item->state)},
-         {"reviewer", item->reviewer}};
-  if (item->timed) e["seconds"] = item->seconds;
-  const auto index = append_entry(o.log_dir, e.dump(-1, ' ', false, Json::error_handler_t::replace));
+  const auto index = append_entry(o.log_dir, review::log_entry(*item));
   if (shared.json) {
     Json j = json_of(*item);
     j["log_index"] = index ? Json(*index) : Json();

@@ -14,23 +14,23 @@ namespace {
 CharDfa trimmed(CharDfa d) {
   const size_t n = d.n_states(), cells = d.cuts.size();
   std::vector<std::vector<size_t>> into(n);
-  std::vector<size_t> todo;
+  std::vector<size_t> pending;
   std::vector<uint8_t> live(n);
   for (size_t s = 0; s < n; ++s) {
     if (d.accepted[s]) {
       live[s] = 1;
-      todo.push_back(s);
+      pending.push_back(s);
     }
     for (size_t c = 0; c < cells; ++c)
       if (const int32_t to = d.next[s * cells + c]; to >= 0) into[size_t(to)].push_back(s);
   }
-  while (!todo.empty()) {
-    const size_t s = todo.back();
-    todo.pop_back();
+  while (!pending.empty()) {
+    const size_t s = pending.back();
+    pending.pop_back();
     for (const size_t from : into[s])
       if (!live[from]) {
         live[from] = 1;
-        todo.push_back(from);
+        pending.push_back(from);
       }
   }
   if (n == 0 || !live[0]) return {{0}, {}, {}};

@@ -86,7 +86,8 @@ std::vector<Token> ends_of(const Tokenizer& t) {
 TEST(ConstrainedDecoding, every_output_that_ends_of_itself_is_valid_and_the_cost_is_said) {
   const std::string path = cache_dir() + "/models/qwen2.5-coder-0.5b.gguf";
 #ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "minutes of a model under the sanitizers; what is ours runs in the other tests";
+  GTEST_SKIP()
+      << "no build without sanitizers: a real model takes minutes under them; the release build runs this";
 #endif
   auto at = loaded(path);
   if (!at) GTEST_SKIP() << path << " is not there: ./dev model qwen0.5b";

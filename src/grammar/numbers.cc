@@ -53,10 +53,10 @@ class Walk {
 
   Result<Dfa> run() {
     ids_[{}] = builder_.add();
-    todo_.push_back({});
-    while (!todo_.empty()) {
-      const At at = todo_.back();
-      todo_.pop_back();
+    pending_.push_back({});
+    while (!pending_.empty()) {
+      const At at = pending_.back();
+      pending_.pop_back();
       const int32_t from = ids_[at];
       if (accepts(at)) builder_.accept(from, 0);
       for (const char c : std::string_view("-.eE+0123456789")) {
@@ -65,7 +65,7 @@ class Walk {
         const auto [found, is_new] = ids_.try_emplace(to, 0);
         if (is_new) {
           found->second = builder_.add();
-          todo_.push_back(to);
+          pending_.push_back(to);
         }
         builder_.edge(from, c, found->second);
         if (builder_.n_states() > max_states_)
@@ -199,7 +199,7 @@ class Walk {
   Side sides_[2];
   DfaBuilder builder_;
   std::map<At, int32_t> ids_;
-  std::vector<At> todo_;
+  std::vector<At> pending_;
 };
 }  // namespace
 

@@ -159,19 +159,19 @@ class Nfa {
     return to;
   }
 
-  std::vector<int32_t> closure(std::vector<int32_t> todo, bool at_begin, bool at_end) const {
+  std::vector<int32_t> closure(std::vector<int32_t> pending, bool at_begin, bool at_end) const {
     std::vector<int32_t> out;
     std::vector<uint8_t> seen(states_.size());
-    while (!todo.empty()) {
-      const int32_t s = todo.back();
-      todo.pop_back();
+    while (!pending.empty()) {
+      const int32_t s = pending.back();
+      pending.pop_back();
       if (seen[size_t(s)]) continue;
       seen[size_t(s)] = 1;
       out.push_back(s);
       const State& state = states_[size_t(s)];
-      todo.insert(todo.end(), state.free.begin(), state.free.end());
-      if (at_begin) todo.insert(todo.end(), state.at_begin.begin(), state.at_begin.end());
-      if (at_end) todo.insert(todo.end(), state.at_end.begin(), state.at_end.end());
+      pending.insert(pending.end(), state.free.begin(), state.free.end());
+      if (at_begin) pending.insert(pending.end(), state.at_begin.begin(), state.at_begin.end());
+      if (at_end) pending.insert(pending.end(), state.at_end.begin(), state.at_end.end());
     }
     std::sort(out.begin(), out.end());
     work_ += out.size();

@@ -66,13 +66,13 @@ Result<Schema::Alternatives> Schema::alternatives(const Schemas& set) {
   return out;
 }
 
-Status Schema::expand(std::vector<const Json*> todo, Schemas so_far, std::vector<Choice> choices,
+Status Schema::expand(std::vector<const Json*> pending, Schemas so_far, std::vector<Choice> choices,
                       Alternatives& out) {
   if (++out.n_tried > max_tried || choices.size() > max_choices)
     return bad_input("#: too many combinations of anyOf and oneOf at one place");
-  while (!todo.empty()) {
-    const Json* s = todo.back();
-    todo.pop_back();
+  while (!pending.empty()) {
+    const Json* s = pending.back();
+    pending.pop_back();
     if (s->is(Json::Kind::boolean)) {
       if (!s->boolean) return {};
       continue;
@@ -81,9 +81,10 @@ Status Schema::expand(std::vector<const Json*> todo, Schemas so_far, std::vector
     so_far.push_back(s);
     if (const Json* ref = s->find("$ref")) {
       BW_TRY(const Json* to, target(*ref));
-      todo.push_back(to);
+      pending.push_back(to);
     }
-    if (const Json* all = s->find("allOf")) todo.insert(todo.end(), all->items.begin(), all->items.end());
+    if (const Json* all = s->find("allOf"))
+      pending.insert(pending.end(), all->items.begin(), all->items.end());
     for (const bool one : {false, true})
       if (const Json* branches = s->find(one ? "oneOf" : "anyOf")) choices.push_back({branches, one});
   }

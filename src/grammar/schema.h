@@ -91,7 +91,7 @@ class Schema {
     const Json* branches;
     bool one;
   };
-  Status expand(std::vector<const Json*> todo, Schemas so_far, std::vector<Choice> choices,
+  Status expand(std::vector<const Json*> pending, Schemas so_far, std::vector<Choice> choices,
                 Alternatives& out);
   Status add(Facts& f, const Json& schema, bool formats);
   // schema_valid.cc: whether a literal is valid against a subschema; `direct`: its own assertions alone, not

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "base/markup.h"
 #include "base/sqlite.h"
 #include "base/time.h"
@@ -320,6 +321,15 @@ Result<Queue::Counts> Queue::counts() const {
     c.seconds += use.real(2);
     c.timed += uint64_t(use.number(3));
   }
+}
+
+std::string log_entry(const Item& item) {
+  nlohmann::ordered_json e{{"kind", "review"},         {"time", rfc3339(item.decided_ms)},
+                           {"id", item.answer_id},     {"review", item.id},
+                           {"class", item.class_name}, {"state", name(item.state)},
+                           {"reviewer", item.reviewer}};
+  if (item.timed) e["seconds"] = item.seconds;
+  return e.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 Result<std::string> export_tasks(const Queue& queue) {

@@ -78,6 +78,9 @@ class Queue {
   std::unique_ptr<State> state_;
 };
 
+// What the audit log holds of a decided item (docs/log.md, kind "review"), on one line.
+std::string log_entry(const Item& item);
+
 // Corrected and accepted items as JSON lines of a task file (docs/review.md), with what was rejected left
 // out:
 // {"id", "category", "messages", "truth", "tags"}, truth the text a person stands behind.

@@ -261,7 +261,7 @@ TEST_F(Hostile, the_kernels_other_doors_are_shut) {
       "print(call(16, 1, 0x5412, 0))\n");  // ioctl TIOCSTI
   EXPECT_EQ(o.out, "[]\nENOSYS ENOSYS ENOSYS\nENOSYS\nENOSYS\n") << o.err;
 #else
-  GTEST_SKIP() << "the numbers of system calls in this test are those of x86-64";
+  GTEST_SKIP() << "no x86-64 processor, whose numbers of system calls stand in this test";
 #endif
 }
 
@@ -276,7 +276,7 @@ TEST_F(Hostile, calls_of_another_architecture_end_it) {
   EXPECT_EQ(o.out, "before\n") << o.err;
   EXPECT_TRUE(o.signal == SIGSYS || o.signal == SIGSEGV) << o.signal;  // SIGSEGV: a kernel without i386
 #else
-  GTEST_SKIP() << "x86-64 only";
+  GTEST_SKIP() << "no x86-64 processor, whose 32-bit system calls this is about";
 #endif
 }
 

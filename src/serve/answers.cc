@@ -1,7 +1,7 @@
 #include "serve/answers.h"
 
 #include <fmt/format.h>
-#include <sys/random.h>
+#include <sodium.h>
 
 #include <condition_variable>
 #include <deque>
@@ -33,15 +33,16 @@ constexpr size_t kMaxBatch = 256;
 }  // namespace
 
 std::string new_answer_id() {
-  uint8_t bytes[12];
-  size_t got = 0;
-  while (got < sizeof bytes) {
-    const ssize_t n = getrandom(bytes + got, sizeof bytes - got, 0);
-    if (n > 0) got += size_t(n);
-  }
-  std::string id = "ans_";
-  for (const uint8_t b : bytes) id += fmt::format("{:02x}", b);
-  return id;
+  unsigned char bytes[12];
+  randombytes_buf(bytes, sizeof bytes);
+  char text[2 * sizeof bytes + 1];
+  return std::string("ans_") + sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
+}
+
+uint64_t fresh_seed() {
+  uint64_t seed = 0;
+  randombytes_buf(&seed, sizeof seed);
+  return seed >> 11;
 }
 
 struct Answers::State {

@@ -68,5 +68,7 @@ class Answers {
 
 // "ans_" and 24 hexadecimal digits of the system's random source.
 std::string new_answer_id();
+// For a request that names none: 53 bits, which every reader of JSON holds.
+uint64_t fresh_seed();
 
 }  // namespace bw::serve

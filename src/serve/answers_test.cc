@@ -112,6 +112,13 @@ TEST(Answers, OldOnesAreForgottenOnlyOnceTheyAreLogged) {
   EXPECT_EQ(claim(*a, "ans_5", "2", "request").what, What::answered);
 }
 
+TEST(Answers, IdsAndSeedsAreFreshAndSeedsFitEveryReaderOfJson) {
+  EXPECT_NE(new_answer_id(), new_answer_id());
+  EXPECT_EQ(new_answer_id().size(), 28u);
+  for (int i = 0; i < 100; ++i) EXPECT_LT(fresh_seed(), uint64_t{1} << 53);
+  EXPECT_NE(fresh_seed(), fresh_seed());
+}
+
 TEST(Answers, ManyThreadsClaimingOneKeyGiveItToOne) {
   TestFolder folder;
   const auto a = open(folder.path + "/answers.db");

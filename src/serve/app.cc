@@ -97,50 +97,19 @@ Status log_start(App::State& app) {
     }
     entry["deployments"].push_back(std::move(d));
   }
-  return app.log->append(entry.dump()) ? Status() : Status(failed("the log takes no entry"));
+  const auto index = app.log->append(line_of(entry));
+  return index ? Status() : Status(index.error());
 }
 
 void log_review(App::State& app, const review::Item& item) {
-  json entry = entry_of("review");
-  entry["id"] = item.answer_id;
-  entry["review"] = item.id;
-  entry["class"] = item.class_name;
-  entry["state"] = review::name(item.state);
-  entry["reviewer"] = item.reviewer;
-  if (item.timed) entry["seconds"] = item.seconds;
   app.budgets->reviewed(item.seconds, ms_since_1970());
   app.metrics->reviewed(item.class_name, item.state, item.timed ? std::optional(item.seconds) : std::nullopt);
-  app.log->append(entry.dump(), [&app](Result<uint64_t> index) {
+  app.log->append(review::log_entry(item), [&app](const Result<uint64_t>& index) {
     if (!index) app.say("a review is not in the log: " + index.error().what);
   });
 }
 
 }  // namespace
-
-Status restore_stops(App::State& app) {
-  std::map<std::string, std::vector<Fired>> fired;
-  for (uint64_t i = 0; i < app.log->size(); ++i) {
-    BW_TRY(const std::string text, app.log->entry(i));
-    const json entry = json::parse(text, nullptr, false);
-    if (!entry.is_object()) continue;
-    const std::string kind = entry.value("kind", ""), name = entry.value("class", "");
-    if (kind == "resume") fired.erase(name);
-    if (kind == "refuse")
-      for (const std::string& c : entry.value("classes", std::vector<std::string>()))
-        fired[c].push_back({c, entry.value("who", "") + ": " + entry.value("why", ""),
-                            contract::StopTrigger::Action::refuse});
-    if (kind != "stop_trigger") continue;
-    fired[name].push_back({name, entry.value("what", ""),
-                           entry.value("action", "") == "fallback" ? contract::StopTrigger::Action::fallback
-                                                                   : contract::StopTrigger::Action::refuse});
-  }
-  for (const auto& [name, all] : fired) {
-    for (const Fired& f : all) app.stops->restore(f);
-    app.say(fmt::format("class '{}' is stopped: {} (go on: bitworth deploy --resume {} --who ... --why ...)",
-                        name, all.front().what, name));
-  }
-  return {};
-}
 
 void tell_rules(App::State& app, const Ended& ended) {
   for (const Fired& f : app.stops->ended(ended)) {
@@ -148,7 +117,7 @@ void tell_rules(App::State& app, const Ended& ended) {
     entry["class"] = f.class_name;
     entry["what"] = f.what;
     entry["action"] = f.action == contract::StopTrigger::Action::fallback ? "fallback" : "refuse";
-    app.log->append(entry.dump(), [&app](const Result<uint64_t>& index) {
+    app.log->append(line_of(entry), [&app](const Result<uint64_t>& index) {
       if (!index)
         app.say("a trigger that fired is not in the log, and a restart forgets it: " + index.error().what);
     });

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <set>
 #include <string>
 
@@ -83,6 +84,8 @@ void send_json(const http::Responder& responder, std::string body, int status = 
 void exchange(App::State& app, Api api, http::Request&& request, const http::Responder& responder);
 // The rest of an answer that a crash cut off between its saving and its entry in the log.
 Status log_what_is_missing(App::State& app);
+// What an entry of kind "refuse" does to a class.
+Fired refused_by(const nlohmann::json& entry, const std::string& class_name);
 // What the log says was stopped and not resumed.
 Status restore_stops(App::State& app);
 // Tells the rules that an answer ended, and carries out what they fire.

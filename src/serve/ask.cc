@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "serve/entries.h"
 #include "serve/life.h"
 
 namespace bw::serve {
@@ -33,7 +34,7 @@ std::string ask_json(const backend::Ask& a) {
   for (const engine::LogitBias& b : s.bias) j["sampler"]["bias"].push_back({b.token, b.bias});
   if (!a.stop.empty()) j["stop"] = a.stop;
   if (a.grammar) j["schema"] = a.schema;
-  return j.dump();
+  return line_of(j);
 }
 
 Result<backend::Ask> ask_of_json(std::string_view text) {

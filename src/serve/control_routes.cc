@@ -13,7 +13,7 @@ using nlohmann::json;
 
 void send_failure(const http::Responder& responder, const Error& error) {
   const int status = error.code == Code::failed ? 500 : 400;
-  send_json(responder, json{{"error", {{"message", error.what}, {"next", error.next}}}}.dump(), status);
+  send_json(responder, line_of({{"error", {{"message", error.what}, {"next", error.next}}}}), status);
 }
 
 json state_of(const App::State& app) {
@@ -41,12 +41,11 @@ json state_of(const App::State& app) {
 
 void send_switched(const http::Responder& responder, const Result<Switched>& s) {
   if (!s) return send_failure(responder, s.error());
-  send_json(responder, json{{"deployment", s->name},
-                            {"from", s->from},
-                            {"to", s->to},
-                            {"log_index", s->log_index},
-                            {"seconds", s->seconds}}
-                           .dump());
+  send_json(responder, line_of({{"deployment", s->name},
+                                {"from", s->from},
+                                {"to", s->to},
+                                {"log_index", s->log_index},
+                                {"seconds", s->seconds}}));
 }
 
 void deploy(App::State& app, const json& body, const http::Responder& responder) {
@@ -60,43 +59,46 @@ void deploy(App::State& app, const json& body, const http::Responder& responder)
                                                    body.value("who", ""), body.value("why", "")));
 }
 
-// Classes that take no more requests until they are resumed, by the decision of a person or a pilot.
+// The entry of a person's or a pilot's decision about classes: who decides it, and why, is needed.
+Result<json> decision(std::string_view kind, const json& body) {
+  json entry = entry_of(kind);
+  for (const char* needed : {"who", "why"}) {
+    const std::string said = body.value(needed, "");
+    entry[needed] = said;
+    if (said.empty())
+      return bad_input(fmt::format("to {} needs who decides it and why", kind),
+                       "say it with --who and --why");
+  }
+  return entry;
+}
+
+// Classes that take no more requests until they are resumed.
 void refuse(App::State& app, const json& body, const http::Responder& responder) {
-  const std::string who = body.value("who", ""), why = body.value("why", "");
+  auto entry = decision("refuse", body);
+  if (!entry) return send_failure(responder, entry.error());
   const auto classes = body.value("classes", std::vector<std::string>());
-  if (who.empty() || why.empty())
-    return send_failure(responder,
-                        bad_input("refusing needs who decides it and why", "say it with --who and --why"));
-  if (classes.empty()) return send_failure(responder, bad_input("refusing needs a class"));
+  if (classes.empty()) return send_failure(responder, bad_input("to refuse needs a class"));
   for (const std::string& name : classes)
     if (!app.contract.find_class(name))
       return send_failure(responder, bad_input("class '" + name + "' is not in the contract"));
-  json entry = entry_of("refuse");
-  entry["classes"] = classes;
-  entry["who"] = who;
-  entry["why"] = why;
-  const auto index = app.log->append(entry.dump());
+  (*entry)["classes"] = classes;
+  const auto index = app.log->append(line_of(*entry));
   if (!index) return send_failure(responder, index.error());
-  for (const std::string& name : classes)
-    app.stops->restore({name, who + ": " + why, contract::StopTrigger::Action::refuse});
-  send_json(responder, json{{"classes", classes}, {"log_index", *index}}.dump());
+  for (const std::string& name : classes) app.stops->restore(refused_by(*entry, name));
+  send_json(responder, line_of({{"classes", classes}, {"log_index", *index}}));
 }
 
 void resume(App::State& app, const json& body, const http::Responder& responder) {
-  const std::string name = body.value("class", ""), who = body.value("who", ""), why = body.value("why", "");
-  if (who.empty() || why.empty())
-    return send_failure(responder,
-                        bad_input("resuming needs who decides it and why", "say it with --who and --why"));
+  auto entry = decision("resume", body);
+  if (!entry) return send_failure(responder, entry.error());
+  const std::string name = body.value("class", "");
   if (!app.stops->stopped(name))
     return send_failure(responder, bad_input("class '" + name + "' is not stopped"));
-  json entry = entry_of("resume");
-  entry["class"] = name;
-  entry["who"] = who;
-  entry["why"] = why;
-  const auto index = app.log->append(entry.dump());
+  (*entry)["class"] = name;
+  const auto index = app.log->append(line_of(*entry));
   if (!index) return send_failure(responder, index.error());
   app.stops->resume(name);
-  send_json(responder, json{{"class", name}, {"log_index", *index}}.dump());
+  send_json(responder, line_of({{"class", name}, {"log_index", *index}}));
 }
 
 // Entries of commands beside the server, which alone may write to its log. What a server says of itself only
@@ -111,17 +113,17 @@ void enter(App::State& app, const json& body, const http::Responder& responder) 
   const auto index = app.log->append(text);
   if (!index) return send_failure(responder, index.error());
   if (kind == "review") app.budgets->reviewed(entry.value("seconds", 0.0), ms_since_1970());
-  send_json(responder, json{{"log_index", *index}}.dump());
+  send_json(responder, line_of({{"log_index", *index}}));
 }
 
 void checkpoint(App::State& app, const http::Responder& responder) {
   const auto c = app.log->checkpoint();
   if (!c) return send_failure(responder, c.error());
-  send_json(responder, json{{"size", c->size}, {"root", c->root}, {"note", c->note}}.dump());
+  send_json(responder, line_of({{"size", c->size}, {"root", c->root}, {"note", c->note}}));
 }
 
 void answer(App::State& app, const http::Request& r, const http::Responder& responder) {
-  if (r.method == "GET" && r.path == "/control/state") return send_json(responder, state_of(app).dump());
+  if (r.method == "GET" && r.path == "/control/state") return send_json(responder, line_of(state_of(app)));
   const json body = json::parse(r.body, nullptr, false);
   if (!body.is_object()) return send_failure(responder, bad_input("expected a JSON object"));
   try {
@@ -136,7 +138,7 @@ void answer(App::State& app, const http::Request& r, const http::Responder& resp
   } catch (const json::exception& e) {
     return send_failure(responder, bad_input(e.what()));
   }
-  send_json(responder, json{{"error", {{"message", r.path + ": unknown"}}}}.dump(), 404);
+  send_json(responder, line_of({{"error", {{"message", r.path + ": unknown"}}}}), 404);
 }
 
 }  // namespace

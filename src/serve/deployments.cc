@@ -23,7 +23,7 @@ json to_json(const contract::Deployment& d) {
     return {
         {"endpoint", d.endpoint}, {"model", d.model}, {"key_env", d.key_env}, {"timeout_ms", d.timeout_ms}};
   return {{"file", d.file},
-          {"kv", d.kv == engine::KvType::q8 ? "q8" : "f16"},
+          {"kv", name(d.kv)},
           {"context", d.context},
           {"slots", d.slots},
           {"threads", d.threads}};
@@ -102,7 +102,7 @@ struct Deployments::State {
       for (const contract::Deployment& d : n.history) history.push_back(to_json(d));
       j[name] = {{"declared", to_json(n.declared)}, {"history", history}, {"live", to_json(n.live->spec)}};
     }
-    return write_text(state_path, j.dump(1) + "\n");
+    return write_text(state_path, j.dump(1, ' ', false, json::error_handler_t::replace) + "\n");
   }
 
   Result<std::shared_ptr<const Live>> make(const contract::Deployment& spec) {
@@ -120,20 +120,8 @@ struct Deployments::State {
     backend::Ask ask;
     ask.prompt = "1, 2, 3,";
     ask.max_tokens = 1;
-    struct Wait {
-      std::mutex mutex;
-      std::condition_variable wake;
-      std::optional<backend::Ended> ended;
-    };
-    auto wait = std::make_shared<Wait>();
-    live.backend->submit(std::move(ask), {{}, [wait](backend::Ended&& ended) {
-                                            const std::lock_guard lock(wait->mutex);
-                                            wait->ended = std::move(ended);
-                                            wait->wake.notify_one();
-                                          }});
-    std::unique_lock lock(wait->mutex);
-    wait->wake.wait(lock, [&] { return wait->ended.has_value(); });
-    if (const auto* failure = std::get_if<backend::Failure>(&*wait->ended)) return failure->error;
+    const backend::Ended ended = backend::ask_and_wait(*live.backend, std::move(ask));
+    if (const auto* failure = std::get_if<backend::Failure>(&ended)) return failure->error;
     return {};
   }
 
@@ -154,7 +142,7 @@ struct Deployments::State {
     entry["to"]["model_sha256"] = fresh->backend->info().model_sha256;
     entry["who"] = who;
     entry["why"] = why;
-    BW_TRY(const uint64_t index, log->append(entry.dump()));
+    BW_TRY(const uint64_t index, log->append(line_of(entry)));
     out.log_index = int64_t(index);
     const std::lock_guard lock(mutex);
     Named& n = named.at(name);

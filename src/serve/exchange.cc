@@ -28,12 +28,11 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   bool parse();
   bool choose_class();
   bool key();
-  bool fill(backend::Ask& ask);
   void claimed(Result<Claimed> claim);
   void run();
   void done(size_t choice, Final&& final);
   void conclude();
-  void log_and_send(std::string body);
+  void log_and_send(const std::string& body);
   void replay(const Claimed& claim);
   void send(std::string body, bool replayed);
   void refuse(const ApiError& error);
@@ -63,8 +62,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
 void Exchange::begin() {
   if (!parse() || !choose_class() || !key()) return;
-  for (backend::Ask& ask : request_.asks)
-    if (!fill(ask)) return;
+  // The class too: it says what is done with the body.
+  origin_.request_sha256 = sha256_hex(http_.path + "\n" + class_->name + "\n" + http_.body);
+  http_.body = {};
   id_ = new_answer_id();
   if (origin_.key_sha256.empty()) return run();
   app_.answers->claim({id_, origin_.key_sha256, origin_.request_sha256}, [self = shared_from_this()](
@@ -79,19 +79,13 @@ bool Exchange::parse() {
     refuse(refusal(400, "content_type", "Content-Type: expected application/json, found '" + type + "'"));
     return false;
   }
-  uint64_t fresh = 0;
-  const std::string random = new_answer_id();
-  // 53 bits, which every JSON reader holds.
-  fresh = std::stoull(random.substr(4, 16), nullptr, 16) >> 11;
-  Parsed parsed = parse_request(api_, http_.body, fresh);
+  Parsed parsed = parse_request(api_, http_.body, fresh_seed());
   if (const auto* error = std::get_if<ApiError>(&parsed)) {
     refuse(*error);
     return false;
   }
   request_ = std::move(std::get<ApiRequest>(parsed));
-  origin_.request_sha256 = sha256_hex(http_.path + "\n" + http_.body);
   origin_.contract_sha256 = app_.contract.sha256;
-  http_.body.clear();
   if (request_.model != app_.contract.name) {
     refuse(model_not_found(request_.model, std::vector{app_.contract.name}));
     return false;
@@ -133,25 +127,6 @@ bool Exchange::key() {
   }
   // Keys of different callers do not meet.
   origin_.key_sha256 = sha256_hex(http_.header("authorization").value_or("") + "\n" + *key);
-  return true;
-}
-
-// max_tokens where the request names none: what the class allows, and what the context still holds.
-bool Exchange::fill(backend::Ask& ask) {
-  if (request_.max_tokens) return true;  // 0 too: an echo that only wants the prompt's log-probabilities
-  ask.max_tokens = class_->max_output_tokens ? class_->max_output_tokens : 1024;
-  if (class_->chain.empty()) return true;
-  const auto live = app_.deployments->get(class_->chain[0]);
-  if (!live || !live->backend->info().n_context) return true;
-  const auto n = live->backend->count(ask);
-  if (!n) {
-    refuse(api_error({Failure::Why::bad_request, n.error(), 0, 0, 0}));
-    return false;
-  }
-  const uint32_t n_context = live->backend->info().n_context;
-  const uint32_t left =
-      *n && **n < n_context ? n_context - **n : 1;  // 1: the backend refuses it, with the counts
-  ask.max_tokens = class_->max_output_tokens ? std::min(left, class_->max_output_tokens) : left;
   return true;
 }
 
@@ -197,6 +172,7 @@ void Exchange::run() {
     Life::Wanted w;
     w.id = request_.asks.size() == 1 ? id_ : fmt::format("{}.{}", id_, i);
     w.of = class_;
+    w.max_tokens_given = request_.max_tokens.has_value();
     w.ask = request_.asks[i];  // a copy: an echo needs its prompt
     if (live_text)
       w.on_text = [self, i](std::string_view text, const backend::TokenText* token) {
@@ -252,7 +228,7 @@ void Exchange::conclude() {
     if (f->what == Final::What::refused && !refused) refused = &*f;
     // What was never begun is no evidence about the deployment.
     if (f->what != Final::What::refused || e.error) tell_rules(app_, e);
-    if (e.error) app_.log->append(entry_of(*f, origin_).dump(), [](auto) {});
+    if (e.error) app_.log->append(line_of(entry_of(*f, origin_)), [](auto) {});
     app_.metrics->answered(*f, f->what == Final::What::refused ? api_error(f->failure).status : 200);
   }
   begun_life_ = true;
@@ -270,9 +246,9 @@ void Exchange::conclude() {
       receipt = std::move(one);
     else
       receipt["answers"].push_back(std::move(one));
-    entries_.push_back(entry_of(*f, origin_).dump());
+    entries_.push_back(line_of(entry_of(*f, origin_)));
   }
-  const std::string receipt_text = receipt.dump();
+  const std::string receipt_text = line_of(receipt);
   std::string body;
   if (request_.stream) {
     const std::lock_guard lock(mutex_);
@@ -287,11 +263,11 @@ void Exchange::conclude() {
     for (const auto& f : finals_) replies.push_back(shown(*f));
     body = answer_json(request_, head_, replies, receipt_text);
   }
-  if (origin_.key_sha256.empty()) return log_and_send(std::move(body));
+  if (origin_.key_sha256.empty()) return log_and_send(body);
   // What a repeat of the key gets, whole.
   const json kept = {{"stream", request_.stream}, {"body", streamed_ + body}};
-  app_.answers->answered(id_, kept.dump(-1, ' ', false, json::error_handler_t::replace),
-                         json(entries_).dump(), [self = shared_from_this(), body](const Status& status) {
+  app_.answers->answered(id_, line_of(kept), line_of(entries_),
+                         [self = shared_from_this(), body](const Status& status) {
                            if (!status)
                              return self->refuse(server_error(500, "not_saved", status.error().what));
                            self->log_and_send(body);
@@ -310,7 +286,7 @@ std::string with_indices(std::string body, const std::vector<int64_t>& indices) 
 }
 
 // An answer is acknowledged once the log holds it: a caller that has it can prove it.
-void Exchange::log_and_send(std::string body) {
+void Exchange::log_and_send(const std::string& body) {
   auto indices = std::make_shared<std::vector<int64_t>>(finals_.size(), -1);
   auto left = std::make_shared<size_t>(finals_.size());
   auto error = std::make_shared<std::optional<Error>>();
@@ -366,36 +342,6 @@ void Exchange::refuse(const ApiError& error) {
 void exchange(App::State& app, Api api, http::Request&& request, const http::Responder& responder) {
   auto it = std::make_shared<Exchange>(app, api, std::move(request), responder);
   app.workers->post([it] { it->begin(); });
-}
-
-Status log_what_is_missing(App::State& app) {
-  BW_TRY(const std::vector<Unlogged> missing, app.answers->unlogged());
-  if (missing.empty()) return {};
-  // The log may hold them: only the mark was lost.
-  std::map<std::string, int64_t> held;
-  for (uint64_t i = 0; i < app.log->size(); ++i) {
-    BW_TRY(const std::string text, app.log->entry(i));
-    const json entry = json::parse(text, nullptr, false);
-    if (entry.is_object() && entry.value("kind", "") == "answer") held[entry.value("id", "")] = int64_t(i);
-  }
-  for (const Unlogged& u : missing) {
-    const json entries = json::parse(u.entry, nullptr, false);
-    int64_t first = -1;
-    for (const json& text : entries) {
-      const json entry = json::parse(text.get<std::string>(), nullptr, false);
-      const auto at = held.find(entry.value("id", ""));
-      int64_t index = at == held.end() ? -1 : at->second;
-      if (index < 0) {
-        BW_TRY(const uint64_t now, app.log->append(text.get<std::string>()));
-        index = int64_t(now);
-      }
-      if (first < 0) first = index;
-    }
-    app.answers->logged(u.id, first);
-  }
-  app.say(
-      fmt::format("{} answers that were saved before the last end were put into the log", missing.size()));
-  return {};
 }
 
 }  // namespace bw::serve

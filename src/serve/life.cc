@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "serve/answers.h"
+#include "serve/entries.h"
 
 namespace bw::serve {
 using backend::Failure;
@@ -14,6 +14,8 @@ using backend::Failure;
 namespace {
 
 constexpr std::string_view kPerson = "person";
+constexpr uint32_t kMostUnlessDeclared =
+    1024;  // tokens of output, where neither caller nor class nor context says
 
 std::string first_failed(const AttemptSeen& a) {
   for (const contract::CheckResult& c : a.checks)
@@ -97,15 +99,47 @@ void Life::begin() {
     return;
   }
   if (stopped && wanted_.of->chain.size() > 1) link_ = 1;
+  if (!in_scope()) return;
   shared_.budgets->began(now);
-  if (wanted_.of->max_output_tokens && wanted_.ask.max_tokens > wanted_.of->max_output_tokens) {
-    refuse({Failure::Why::bad_request,
-            bad_input(fmt::format("max_tokens {}: the contract's class '{}' allows {}",
-                                  wanted_.ask.max_tokens, wanted_.of->name, wanted_.of->max_output_tokens)),
-            0, 0, 0});
-    return;
-  }
   next();
+}
+
+// The contract's bounds, and where the caller named no max_tokens what they and the context leave. Counted
+// once, by the first deployment; one with another tokenizer or less room says so itself (too_long).
+bool Life::in_scope() {
+  const contract::Class& c = *wanted_.of;
+  backend::Ask& ask = wanted_.ask;
+  if (wanted_.max_tokens_given && c.max_output_tokens && ask.max_tokens > c.max_output_tokens) {
+    refuse({Failure::Why::bad_request,
+            bad_input(fmt::format("max_tokens {}: the contract's class '{}' allows {}", ask.max_tokens,
+                                  c.name, c.max_output_tokens)),
+            0, 0, 0});
+    return false;
+  }
+  const uint32_t most = c.max_output_tokens ? c.max_output_tokens : kMostUnlessDeclared;
+  if (!wanted_.max_tokens_given) ask.max_tokens = most;
+  const auto live = shared_.deployments->get(c.chain[link_]);  // none: the chain begins with the person
+  if (!live || (wanted_.max_tokens_given && !c.max_prompt_tokens)) return true;
+  const auto n = live->backend->count(ask);
+  if (!n) {
+    refuse({Failure::Why::bad_request, n.error(), 0, 0, 0});
+    return false;
+  }
+  if (!*n) return true;  // an endpoint: only it knows
+  const uint32_t n_prompt = **n, n_context = live->backend->info().n_context;
+  if (c.max_prompt_tokens && n_prompt > c.max_prompt_tokens) {
+    refuse({Failure::Why::too_long,
+            bad_input(fmt::format("the prompt has {} tokens, class '{}' takes {}", n_prompt, c.name,
+                                  c.max_prompt_tokens)),
+            n_prompt, c.max_prompt_tokens, 0});
+    return false;
+  }
+  if (!wanted_.max_tokens_given && n_context) {
+    const uint32_t left =
+        n_prompt < n_context ? n_context - n_prompt : 1;  // 1: refused there, with the counts
+    ask.max_tokens = c.max_output_tokens ? std::min(left, most) : left;
+  }
+  return true;
 }
 
 // ---- attempts
@@ -152,22 +186,11 @@ void Life::ask(const std::shared_ptr<const Live>& live) {
   // A pass over the vocabulary a token: only where somebody looks at it.
   for (const contract::Check& c : wanted_.of->checks)
     ask.mean_log_prob = ask.mean_log_prob || c.kind == contract::Check::Kind::mean_log_prob;
-  if (wanted_.of->max_prompt_tokens && n_before == 0) {
-    auto n = live->backend->count(ask);
-    if (!n) return failed({Failure::Why::bad_request, n.error(), 0, 0, 0});
-    if (*n && **n > wanted_.of->max_prompt_tokens) {
-      Failure f{Failure::Why::too_long,
-                bad_input(fmt::format("the prompt has {} tokens, class '{}' takes {}", **n, wanted_.of->name,
-                                      wanted_.of->max_prompt_tokens)),
-                **n, wanted_.of->max_prompt_tokens, 0};
-      return refuse(std::move(f));
-    }
-  }
   AttemptSeen seen;
   seen.deployment = live->spec.name;
   seen.model_sha256 = live->backend->info().model_sha256;
   seen.description = live->backend->info().description;
-  if (live->spec.own()) seen.kv = live->spec.kv == engine::KvType::q8 ? "q8" : "f16";
+  if (live->spec.own()) seen.kv = name(live->spec.kv);
   seen.max_tokens = ask.max_tokens;
   seen.seed = ask.sampler.seed;
   seen.temperature = ask.sampler.temperature;
@@ -288,7 +311,7 @@ void Life::hand_over(const std::string& why) {
   item.class_name = final_.class_name;
   item.messages_json =
       wanted_.ask.messages_json.empty()
-          ? nlohmann::json::array({{{"role", "user"}, {"content", wanted_.ask.prompt}}}).dump()
+          ? line_of(nlohmann::json::array({{{"role", "user"}, {"content", wanted_.ask.prompt}}}))
           : wanted_.ask.messages_json;
   item.why = final_.reason;
   item.created_ms = ms_since_1970();

@@ -93,7 +93,8 @@ class Life : public std::enable_shared_from_this<Life> {
   struct Wanted {
     std::string id;
     const contract::Class* of = nullptr;
-    backend::Ask ask;  // its seed is set; max_tokens is set
+    backend::Ask ask;              // its seed is set
+    bool max_tokens_given = true;  // false: the life sets it, by class and context
     // Shown as they come: only where the class has no check, since what was shown cannot be taken back. May
     // be empty.
     std::function<void(std::string_view, const backend::TokenText*)> on_text;
@@ -107,7 +108,8 @@ class Life : public std::enable_shared_from_this<Life> {
   Life(const Shared& shared, Wanted wanted);
   // All on a worker, one after the other.
   void begin();
-  void next();  // the attempt that is due, the next link's, or the end
+  bool in_scope();  // false: it was refused
+  void next();      // the attempt that is due, the next link's, or the end
   void ask(const std::shared_ptr<const Live>& live);
   void ended(backend::Ended&& ended);
   void replied(backend::Reply&& reply);

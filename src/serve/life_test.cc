@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/hash.h"
+#include "serve/entries.h"
 #include "serve/fake_backend.h"
 #include "serve/testing.h"
 
@@ -72,12 +73,13 @@ class LifeTest : public ::testing::Test {
     shared_.budgets = budgets_.get();
     shared_.stops = stops_.get();
   }
-  std::shared_ptr<Life> start(std::promise<Final>& final, uint32_t max_tokens = 10) {
+  std::shared_ptr<Life> start(std::promise<Final>& final, uint32_t max_tokens = 10, bool given = true) {
     Life::Wanted w;
     w.id = "ans_1";
     w.of = &contract_.classes[0];
     w.ask.prompt = "Is it?";
     w.ask.max_tokens = max_tokens;
+    w.max_tokens_given = given;
     w.ask.sampler.seed = 100;
     w.on_done = [&final](Final&& f) { final.set_value(std::move(f)); };
     return Life::start(shared_, std::move(w));
@@ -272,6 +274,34 @@ TEST_F(LifeTest, TheContractsOwnBoundsAreKept) {
   EXPECT_TRUE(fake("small").asks().empty());
 }
 
+TEST_F(LifeTest, WhereTheCallerNamesNoLimitTheContextsRestIsIt) {
+  make(class_of({"small"}));  // a context of 1000; the fake counts a token a byte: "Is it?" has 6
+  std::promise<Final> final;
+  start(final, 0, false);
+  EXPECT_EQ(final.get_future().get().what, What::answered);
+  EXPECT_EQ(fake("small").asks().at(0).max_tokens, 994u);
+}
+
+TEST_F(LifeTest, OrWhatTheClassAllowsWhereThatIsLess) {
+  contract::Class c = class_of({"small"});
+  c.max_output_tokens = 8;
+  make(c);
+  std::promise<Final> final;
+  start(final, 0, false);
+  final.get_future().get();
+  EXPECT_EQ(fake("small").asks().at(0).max_tokens, 8u);
+}
+
+TEST_F(LifeTest, ARequestOutOfScopeUsesNothingOfTheDaysBudget) {
+  contract_.budget.requests_per_day = 1;
+  contract::Class c = class_of({"small"});
+  c.max_output_tokens = 8;
+  make(c);
+  EXPECT_EQ(live(9).what, What::refused);
+  EXPECT_EQ(live(8).what, What::answered);
+  EXPECT_EQ(live(8).failure.why, Failure::Why::busy);
+}
+
 TEST_F(LifeTest, CancellingEndsTheAttemptUnderWayAndStartsNoOther) {
   make(class_of({"small", "careful", "person"}));
   fake("small").hold();
@@ -307,6 +337,18 @@ TEST_F(LifeTest, AStoppedClassIsRefusedOrSkipsItsFirstLink) {
   const Final g = live();
   EXPECT_EQ(g.what, What::refused);
   EXPECT_EQ(g.failure.why, Failure::Why::unavailable);
+}
+
+TEST(Entry, HoldsWhatAModelWroteThatIsNotUtf8) {
+  Final f;
+  f.what = What::abstained;
+  f.reason = "the check says \xff\xfe";
+  AttemptSeen a;
+  a.checks = {{"own", false, "\xc3"}};
+  f.attempts = {a};
+  const auto entry = nlohmann::json::parse(line_of(entry_of(f, {})));
+  EXPECT_EQ(entry["reason"], "the check says \uFFFD\uFFFD");
+  EXPECT_EQ(entry["attempts"][0]["checks"][0]["reason"], "\uFFFD");
 }
 
 TEST(Ask, IsTheSameAfterItsJson) {

@@ -40,16 +40,7 @@ double seconds(uint64_t ns) {
 
 const char* outcome(const Final& final) {
   using Why = backend::Failure::Why;
-  switch (final.what) {
-    case Final::What::answered:
-      return "answered";
-    case Final::What::abstained:
-      return "abstained";
-    case Final::What::person:
-      return "person";
-    case Final::What::refused:
-      break;
-  }
+  if (final.what != Final::What::refused) return name(final.what);
   switch (final.failure.why) {
     case Why::too_long:
     case Why::busy:

@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <tuple>
 
 #include "audit/log.h"
 #include "base/hash.h"
+#include "gguf/file.h"
+#include "serve/entries.h"
 #include "serve/life.h"
 
 namespace bw::serve {
@@ -26,7 +26,7 @@ struct Work {
 // One engine for one file and cache type; attempts that share them run one after the other.
 struct Group {
   std::string model_sha256, kv;
-  auto operator<=>(const Group&) const = default;
+  bool operator<(const Group& o) const { return std::tie(model_sha256, kv) < std::tie(o.model_sha256, o.kv); }
 };
 
 // Where the log says that a model's file was, latest first.
@@ -51,28 +51,12 @@ Result<std::string> find_file(const std::string& sha256, const ReplayOptions& op
   for (auto at = from; at != to; ++at)
     if (std::find(paths.begin(), paths.end(), at->second) == paths.end()) paths.push_back(at->second);
   for (const std::string& path : paths) {
-    const auto digest = sha256_file(path);
+    const auto file = gguf::open(path);
+    const auto digest = file ? gguf::sha256(*file) : Result<std::string>(file.error());
     if (digest && *digest == sha256) return path;
   }
   return failed(fmt::format("no file with digest {} was found ({} looked at)", sha256, paths.size()),
                 "name it with --file");
-}
-
-backend::Ended run(backend::Backend& backend, backend::Ask ask) {
-  struct Wait {
-    std::mutex mutex;
-    std::condition_variable wake;
-    std::optional<backend::Ended> ended;
-  };
-  auto wait = std::make_shared<Wait>();
-  backend.submit(std::move(ask), {{}, [wait](backend::Ended&& ended) {
-                                    const std::lock_guard lock(wait->mutex);
-                                    wait->ended = std::move(ended);
-                                    wait->wake.notify_one();
-                                  }});
-  std::unique_lock lock(wait->mutex);
-  wait->wake.wait(lock, [&] { return wait->ended.has_value(); });
-  return std::move(*wait->ended);
 }
 
 Replayed result_of(const Work& w, Replayed::What what, std::string why) {
@@ -85,7 +69,7 @@ Replayed again(const Work& w, backend::Backend& backend, const audit::Texts& tex
   if (!text) return result_of(w, What::not_possible, "its request: " + text.error().what);
   auto ask = ask_of_json(*text);
   if (!ask) return result_of(w, What::not_possible, ask.error().what);
-  backend::Ended ended = run(backend, std::move(*ask));
+  backend::Ended ended = backend::ask_and_wait(backend, std::move(*ask));
   if (const auto* failure = std::get_if<backend::Failure>(&ended))
     return result_of(w, What::not_possible, failure->error.what);
   const std::string digest = sha256_hex(std::get<backend::Reply>(ended).text),
@@ -130,31 +114,29 @@ Result<ReplayReport> replay(const ReplayOptions& options) {
     if (i >= log->size())
       return bad_input(fmt::format("{}: entry {}: the log has {}", options.folder, i, log->size()),
                        "bitworth audit show " + options.folder);
-  for (uint64_t i = 0; i < log->size(); ++i) {
-    BW_TRY(const std::string text, log->entry(i));
-    const json entry = json::parse(text, nullptr, false);
-    if (!entry.is_object()) continue;
+  BW_CHECK(each_entry(*log, [&](uint64_t i, const json& entry) -> Status {
     collect_files(entry, files);
-    if (!wanted(i)) continue;
+    if (!wanted(i)) return {};
     if (entry.value("kind", "") != "answer") {
-      if (options.indices.empty()) continue;
+      if (options.indices.empty()) return {};
       return bad_input(fmt::format("{}: entry {}: expected kind answer, found {}", options.folder, i,
                                    entry.value("kind", "none")),
                        "bitworth audit show " + options.folder + " lists them");
     }
-    const json& attempts = entry.at("attempts");
+    const json attempts = entry.value("attempts", json::array());
     for (size_t a = 0; a < attempts.size(); ++a) {
       const Work w{i, a, attempts[a]};
       if (!w.entry.contains("output_sha256") || w.entry.value("kv", "").empty())
         report.attempts.push_back(
             result_of(w, Replayed::What::not_possible, "not an answer of an own deployment"));
       else if (!w.entry.value("text_kept", false))
-        report.attempts.push_back(
-            result_of(w, Replayed::What::not_possible, "its request was not kept (log.text)"));
+        report.attempts.push_back(result_of(w, Replayed::What::not_possible,
+                                            "its request was not kept (keep_text of the contract)"));
       else
         groups[{w.entry.value("model_sha256", ""), w.entry.value("kv", "")}].push_back(w);
     }
-  }
+    return {};
+  }));
   uint64_t total = 0, done = 0;
   for (const auto& [_, works] : groups) total += works.size();
   for (const auto& [group, works] : groups) {

@@ -9,6 +9,7 @@
 #include "audit/log.h"
 #include "base/clock.h"
 #include "base/time.h"
+#include "serve/entries.h"
 
 namespace bw::serve {
 namespace {
@@ -98,12 +99,10 @@ Result<std::vector<Seen>> read(const WhyOptions& o) {
     until = rfc3339(ms);
   }
   std::vector<Seen> all;
-  for (uint64_t i = 0; i < log->size(); ++i) {
-    BW_TRY(const std::string text, log->entry(i));
-    json e = json::parse(text, nullptr, false);
-    if (!e.is_object() || (!until.empty() && e.value("time", "") > until)) continue;
-    all.push_back({i, std::move(e)});
-  }
+  BW_CHECK(each_entry(*log, [&](uint64_t i, const json& e) -> Status {
+    if (until.empty() || e.value("time", "") <= until) all.push_back({i, e});
+    return {};
+  }));
   return all;
 }
 

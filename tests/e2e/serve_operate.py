@@ -45,6 +45,10 @@ slots = 4
 max_prompt_tokens = 64
 max_output_tokens = 24
 chain = ["small"]
+[classes.poem]
+max_prompt_tokens = 64
+max_output_tokens = 24
+chain = ["small"]
 """)
     return path
 
@@ -62,9 +66,9 @@ class Load:
         for t in self.threads:
             t.start()
 
-    def request(self, key, body):
+    def request(self, key, body, **more):
         r = urllib.request.Request(self.server.root + "/v1/completions", body.encode(),
-                                   {"Content-Type": "application/json", "Idempotency-Key": key})
+                                   {"Content-Type": "application/json", "Idempotency-Key": key, **more})
         with urllib.request.urlopen(r, timeout=60) as answer:
             return answer.read(), answer.headers
 
@@ -165,6 +169,13 @@ with tempfile.TemporaryDirectory() as work:
             wrong.append((k, answer[-120:], repeat[-120:]))
     check(f"{KILLS} kills: every answer that was acknowledged ({len(acknowledged)}) is replayed byte for byte", not wrong,
           str(wrong[:2]))
+    k, (body, _) = next(iter(acknowledged.items()))
+    try:
+        again.request(k, body, **{"X-Bitworth-Class": "poem"})
+        status = 200
+    except urllib.error.HTTPError as e:
+        status = e.code
+    check("a key with the same request of another class: 422", status == 422, str(status))
     for k, body, _ in cut_off:  # what was cut off is answered now, once
         again.request(k, body)
     check("SIGTERM: exit 0 again", server.stop() == 0)
